@@ -1,0 +1,5 @@
+//! Arguments → config → server → exit code.
+
+fn main() -> std::process::ExitCode {
+    std::process::ExitCode::SUCCESS
+}

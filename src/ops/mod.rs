@@ -1,0 +1,5 @@
+//! What the operator sees and says.
+
+pub mod config;
+pub mod counters;
+pub mod shared;

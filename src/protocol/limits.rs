@@ -1,0 +1,18 @@
+//! What the wire allows.
+
+/// Longest key, in bytes (memcached's KEY_MAX_LENGTH).
+pub const KEY_MAX: usize = 250;
+
+/// A line that has grown past this many bytes without its LF ends the connection, unless it is a
+/// `get` or `gets` line, whose key list may be longer (PROTOCOL 1.1).
+pub const LINE_MAX: usize = 2048;
+
+/// Tokens of a line that are looked at; a `noreply` beyond them is not seen.
+pub const TOKENS_MAX: usize = 23;
+
+/// Values up to this many bytes are awaited in the buffer and copied once, under one lock;
+/// longer ones are streamed into (and out of) their chunks.
+pub const VALUE_IN_BUFFER_MAX: usize = 64 << 10;
+
+/// Largest `<bytes>` of a storage command (2^31 less 3: memcached adds 2 and keeps a sign).
+pub const VALUE_LEN_MAX: i64 = 2_147_483_645;

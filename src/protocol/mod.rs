@@ -1,0 +1,75 @@
+//! Bytes ⇄ requests and replies. No sockets, no store, no clock: pure functions.
+
+pub mod limits;
+mod reply;
+mod request;
+mod text;
+mod token;
+
+pub use reply::Reply;
+pub use request::*;
+
+/// Which codec reads a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// Classic text.
+    Text,
+}
+
+/// What a parser made of the front of a buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parsed<'a> {
+    /// Not a whole request yet. Nothing can be decided before the buffer holds `wanted` bytes in
+    /// all; `scanned` of those present need not be searched for a line end again.
+    Partial {
+        /// Total length worth parsing again at.
+        wanted: usize,
+        /// To be handed to the next `parse` of the same front.
+        scanned: usize,
+    },
+    /// One whole request, `len` bytes long.
+    Complete {
+        /// The request; borrows the buffer.
+        request: Request<'a>,
+        /// Bytes it takes up.
+        len: usize,
+    },
+    /// Not a request: drop `len` bytes, then swallow `swallow` more as they come, and only then
+    /// answer `error` (unless `None`: the sender asked for no reply).
+    Malformed {
+        /// What to answer.
+        error: Option<ClientError>,
+        /// Bytes to drop at once.
+        len: usize,
+        /// Bytes to drop as they arrive.
+        swallow: u64,
+        /// A storage header whose length could not be believed: what follows may be data. With
+        /// `-o strict_framing` the connection is closed after the answer.
+        framing_lost: bool,
+    },
+    /// Close without a word (HTTP on a cache port, endless lines).
+    Fatal,
+}
+
+/// Everything a client can do wrong that the parser sees, and the line it is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientError {
+    /// `ERROR`
+    UnknownCommand,
+    /// `CLIENT_ERROR bad command line format`
+    BadFormat,
+    /// `CLIENT_ERROR bad data chunk`
+    BadDataChunk,
+    /// `CLIENT_ERROR invalid exptime argument`
+    InvalidExptime,
+    /// `CLIENT_ERROR invalid numeric delta argument`
+    InvalidDelta,
+}
+
+/// Parse the front of `input`, of which the first `scanned` bytes are known to hold no line end.
+#[inline]
+pub fn parse(protocol: Protocol, input: &[u8], scanned: usize) -> Parsed<'_> {
+    match protocol {
+        Protocol::Text => text::parse(input, scanned),
+    }
+}

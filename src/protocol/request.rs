@@ -1,0 +1,213 @@
+//! What was asked, in any dialect. One vocabulary, that of the meta commands: text and binary
+//! translate into it. A request borrows the bytes it was parsed from.
+
+/// One request: what to do, and what the answer needs to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Request<'a> {
+    /// What to do.
+    pub command: Command<'a>,
+    /// What only the answer needs.
+    pub style: Style,
+}
+
+/// How the asker wants to be answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// Classic text.
+    Text {
+        /// `noreply`: neither success nor error lines are sent.
+        noreply: bool,
+        /// `gets`/`gats`: VALUE lines carry the CAS.
+        with_cas: bool,
+    },
+}
+
+/// A verb with its operands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command<'a> {
+    /// Look up one or more keys (get gets gat gats).
+    Get(Get<'a>),
+    /// Store a value (set add replace append prepend cas).
+    Set(Set<'a>),
+    /// Remove a key.
+    Delete {
+        /// 1 to 250 bytes.
+        key: &'a [u8],
+    },
+    /// Add to, or subtract from, a decimal number.
+    Arith {
+        /// 1 to 250 bytes.
+        key: &'a [u8],
+        /// How much.
+        delta: u64,
+        /// Which way.
+        direction: Direction,
+    },
+    /// Change a key's expiry without fetching it.
+    Touch {
+        /// 1 to 250 bytes.
+        key: &'a [u8],
+        /// The new expiry, as on the wire.
+        exptime: Exptime,
+    },
+    /// Everything operators ask.
+    Admin(Admin<'a>),
+    /// `version`
+    Version,
+    /// Answer what came before, then close.
+    Quit,
+}
+
+/// A lookup of one or more keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Get<'a> {
+    /// The keys, all of legal length.
+    pub keys: Keys<'a>,
+    /// `gat`: also set this expiry.
+    pub touch: Option<Exptime>,
+}
+
+/// The key list of a get: space-separated bytes, each key 1 to 250 long (the parser checked).
+/// `Iterator`; `offset` says how far it has come, so that a get can be resumed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keys<'a> {
+    pub(super) list: &'a [u8],
+    pub(super) at: usize,
+}
+
+/// A value to be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Set<'a> {
+    /// 1 to 250 bytes.
+    pub key: &'a [u8],
+    /// Opaque to us, returned on get.
+    pub flags: u32,
+    /// As on the wire.
+    pub exptime: Exptime,
+    /// Under what condition, and where the bytes go.
+    pub mode: SetMode,
+    /// `cas`: store only if the item still has this CAS.
+    pub compare: Option<u64>,
+    /// The value.
+    pub body: Body<'a>,
+}
+
+/// Where the value of a storage command is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Body<'a> {
+    /// In the buffer, whole, terminator seen and dropped.
+    Whole(&'a [u8]),
+    /// Was in the buffer, but the two bytes behind it were not CR LF. Dropped; answer
+    /// `CLIENT_ERROR bad data chunk`.
+    Unterminated {
+        /// Announced length, without the terminator.
+        len: u32,
+    },
+    /// Longer than `VALUE_IN_BUFFER_MAX`: this many bytes and CR LF follow the request on the
+    /// stream, and are not part of its `len`.
+    Streamed {
+        /// Announced length, without the terminator.
+        len: u32,
+    },
+}
+
+/// The storage modes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SetMode {
+    /// Whatever is there.
+    Set,
+    /// Only if absent.
+    Add,
+    /// Only if present.
+    Replace,
+    /// Behind the present value.
+    Append,
+    /// Before the present value.
+    Prepend,
+}
+
+/// Up or down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Wraps at 2^64.
+    Increment,
+    /// Stops at 0.
+    Decrement,
+}
+
+/// An expiry as it stood on the wire (PROTOCOL 1.3): 0 never, negative already over, up to 30
+/// days relative seconds, beyond that unix time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exptime(pub i64);
+
+/// What operators ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admin<'a> {
+    /// Forget everything, now or later.
+    FlushAll {
+        /// As on the wire; absent and 0 mean now.
+        delay: Option<Exptime>,
+    },
+    /// `stats …`
+    Stats(Stats<'a>),
+    /// `verbosity n`
+    Verbosity(u32),
+    /// `shutdown [graceful]`
+    Shutdown(ShutdownMode),
+    /// Feature `debug-commands`: move the daemon's clock.
+    #[cfg(feature = "debug-commands")]
+    DebugTime(DebugTime),
+}
+
+/// The `stats` sub-commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stats<'a> {
+    /// `stats`
+    General,
+    /// `stats settings`
+    Settings,
+    /// `stats items`
+    Items,
+    /// `stats slabs`
+    Slabs,
+    /// `stats sizes`
+    Sizes,
+    /// `stats conns`
+    Conns,
+    /// `stats reset`
+    Reset,
+    /// `stats detail on|off|dump`; the word as given (may be empty or wrong)
+    Detail(&'a [u8]),
+    /// `stats cachedump class limit`; absent or unparsable numbers are the command's to refuse
+    CacheDump {
+        /// The words behind `cachedump`, at most two, as given.
+        class: Option<&'a [u8]>,
+        /// See `class`.
+        limit: Option<&'a [u8]>,
+    },
+    /// `stats extstore`: there is none, the answer is empty.
+    Extstore,
+}
+
+/// How `shutdown` was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShutdownMode {
+    /// As SIGINT.
+    Now,
+    /// As SIGUSR1.
+    Graceful,
+    /// An argument that is neither.
+    Invalid,
+}
+
+/// What `debugtime` asks.
+#[cfg(feature = "debug-commands")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DebugTime {
+    /// `p`
+    Pause,
+    /// `r`
+    Resume,
+    /// Move by seconds.
+    Add(i64),
+}
