@@ -48,3 +48,61 @@ pub struct WorkerCounters {
     /// Bytes of buffers that connections own at present.
     pub buffer_bytes: Count,
 }
+
+/// What workers and the accepting thread counted, summed: plain numbers, taken at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// See [`WorkerCounters::bytes_read`].
+    pub bytes_read: u64,
+    /// See [`WorkerCounters::bytes_written`].
+    pub bytes_written: u64,
+    /// See [`WorkerCounters::cmd_flush`].
+    pub cmd_flush: u64,
+    /// See [`WorkerCounters::conn_yields`].
+    pub conn_yields: u64,
+    /// See [`WorkerCounters::idle_kicks`].
+    pub idle_kicks: u64,
+    /// See [`WorkerCounters::deadline_kicks`].
+    pub deadline_kicks: u64,
+    /// Connections opened since start, listening sockets included.
+    pub total_connections: u64,
+    /// See `ListenerCounters::rejected_connections`.
+    pub rejected_connections: u64,
+    /// See `ListenerCounters::listen_disabled`.
+    pub listen_disabled: u64,
+    /// See `ListenerCounters::time_in_listen_disabled_us`.
+    pub time_in_listen_disabled_us: u64,
+}
+
+impl Totals {
+    /// Add one worker's counts.
+    pub fn add_worker(&mut self, worker: &WorkerCounters) {
+        self.bytes_read += worker.bytes_read.get();
+        self.bytes_written += worker.bytes_written.get();
+        self.cmd_flush += worker.cmd_flush.get();
+        self.conn_yields += worker.conn_yields.get();
+        self.idle_kicks += worker.idle_kicks.get();
+        self.deadline_kicks += worker.deadline_kicks.get();
+    }
+
+    /// What was counted since `baseline`: `stats reset` takes a baseline instead of writing
+    /// counters that have another writer.
+    pub fn since(&self, baseline: &Totals) -> Totals {
+        let less = |now: u64, then: u64| now.saturating_sub(then);
+        Totals {
+            bytes_read: less(self.bytes_read, baseline.bytes_read),
+            bytes_written: less(self.bytes_written, baseline.bytes_written),
+            cmd_flush: less(self.cmd_flush, baseline.cmd_flush),
+            conn_yields: less(self.conn_yields, baseline.conn_yields),
+            idle_kicks: less(self.idle_kicks, baseline.idle_kicks),
+            deadline_kicks: less(self.deadline_kicks, baseline.deadline_kicks),
+            total_connections: less(self.total_connections, baseline.total_connections),
+            rejected_connections: less(self.rejected_connections, baseline.rejected_connections),
+            listen_disabled: less(self.listen_disabled, baseline.listen_disabled),
+            time_in_listen_disabled_us: less(
+                self.time_in_listen_disabled_us,
+                baseline.time_in_listen_disabled_us,
+            ),
+        }
+    }
+}

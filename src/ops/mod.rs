@@ -2,4 +2,9 @@
 
 pub mod config;
 pub mod counters;
+pub mod prefix;
 pub mod shared;
+
+/// The version of memcached that clients gate on: what `version`, `-V` and `STAT version` answer.
+/// slabd's own is `STAT slabd_version`.
+pub const VERSION: &str = "1.6.45";

@@ -284,6 +284,11 @@ pub struct Session<'a> {
 }
 
 impl Session<'_> {
+    /// Let go of the lock the visit holds, if it does; the next verb takes it again. To be called
+    /// before any locking method of `Store` (uploads, pins, flush, stats), which would otherwise
+    /// wait for this very visit.
+    #[inline]
+    pub fn release(&mut self) {}
     /// Bring the likely item's header into the cache, by a peek at the bucket.
     #[inline]
     pub fn prefetch_item(&mut self, _hash: KeyHash) {}
