@@ -3,9 +3,15 @@
 /// Longest key, in bytes (memcached's KEY_MAX_LENGTH).
 pub const KEY_MAX: usize = 250;
 
+/// A command line shorter than this, its terminator included, is refused before it is read.
+pub const LINE_MIN: usize = 4;
+
 /// A line that has grown past this many bytes without its LF ends the connection, unless it is a
 /// `get` or `gets` line, whose key list may be longer (PROTOCOL 1.1).
 pub const LINE_MAX: usize = 2048;
+
+/// Spaces that a line longer than `LINE_MAX` may have before its `get`.
+pub const LINE_SPACES_MAX: usize = 100;
 
 /// Tokens of a line that are looked at; a `noreply` beyond them is not seen.
 pub const TOKENS_MAX: usize = 23;
@@ -15,4 +21,7 @@ pub const TOKENS_MAX: usize = 23;
 pub const VALUE_IN_BUFFER_MAX: usize = 64 << 10;
 
 /// Largest `<bytes>` of a storage command (2^31 less 3: memcached adds 2 and keeps a sign).
-pub const VALUE_LEN_MAX: i64 = 2_147_483_645;
+pub const VALUE_LEN_MAX: i32 = 2_147_483_645;
+
+/// A value awaited in the buffer has a length that its command could announce.
+const _: () = assert!(VALUE_IN_BUFFER_MAX as i64 <= VALUE_LEN_MAX as i64);

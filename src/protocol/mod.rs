@@ -66,6 +66,19 @@ pub enum ClientError {
     InvalidDelta,
 }
 
+impl ClientError {
+    /// The line, without its CR LF.
+    pub fn line(self) -> &'static str {
+        match self {
+            ClientError::UnknownCommand => "ERROR",
+            ClientError::BadFormat => "CLIENT_ERROR bad command line format",
+            ClientError::BadDataChunk => "CLIENT_ERROR bad data chunk",
+            ClientError::InvalidExptime => "CLIENT_ERROR invalid exptime argument",
+            ClientError::InvalidDelta => "CLIENT_ERROR invalid numeric delta argument",
+        }
+    }
+}
+
 /// Parse the front of `input`, of which the first `scanned` bytes are known to hold no line end.
 #[inline]
 pub fn parse(protocol: Protocol, input: &[u8], scanned: usize) -> Parsed<'_> {

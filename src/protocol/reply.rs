@@ -1,4 +1,7 @@
 //! The answer, in the dialect of the question: one method per kind of answer.
+//!
+//! Bytes are appended to a connection's output and nothing else; a line is never begun that is
+//! not ended, except that a value's own bytes come between `hit` and `value_end`.
 
 use super::{ClientError, Style};
 
@@ -16,40 +19,230 @@ impl<'a> Reply<'a> {
     }
     /// The front of a hit: `VALUE <key> <flags> <bytes>[ <cas>]`; the value and `value_end` follow.
     #[inline]
-    pub fn hit(&mut self, _key: &[u8], _flags: u32, _len: usize, _cas: u64) {
-        todo!()
+    pub fn hit(&mut self, key: &[u8], flags: u32, len: usize, cas: u64) {
+        self.hit_front(key, flags, len, cas, 0);
+    }
+    /// A whole hit whose value lies in one piece: `hit`, the value and `value_end` at once.
+    #[inline]
+    pub fn hit_value(&mut self, key: &[u8], flags: u32, cas: u64, value: &[u8]) {
+        self.hit_front(key, flags, value.len(), cas, value.len() + 2);
+        self.out.extend_from_slice(value);
+        self.out.extend_from_slice(b"\r\n");
     }
     /// The output, for the value's own bytes.
+    #[inline]
     pub fn value(&mut self) -> &mut Vec<u8> {
         self.out
     }
     /// CR LF behind a value.
+    #[inline]
     pub fn value_end(&mut self) {
-        todo!()
+        self.out.extend_from_slice(b"\r\n");
     }
     /// `END`
+    #[inline]
     pub fn end(&mut self) {
-        todo!()
+        self.out.extend_from_slice(b"END\r\n");
     }
     /// A fixed line such as `STORED`, without its CR LF; silent under noreply.
-    pub fn line(&mut self, _line: &str) {
-        todo!()
+    #[inline]
+    pub fn line(&mut self, line: &str) {
+        if !self.is_silent() {
+            self.line_always(line);
+        }
     }
     /// A line that noreply does not silence.
-    pub fn line_always(&mut self, _line: &str) {
-        todo!()
+    #[inline]
+    pub fn line_always(&mut self, line: &str) {
+        self.out.reserve(line.len() + 2);
+        self.out.extend_from_slice(line.as_bytes());
+        self.out.extend_from_slice(b"\r\n");
     }
     /// The answer of incr and decr; silent under noreply.
-    pub fn number(&mut self, _number: u64) {
-        todo!()
+    pub fn number(&mut self, number: u64) {
+        if !self.is_silent() {
+            let mut tail = Tail::new();
+            tail.prepend(number);
+            self.out.extend_from_slice(tail.bytes());
+        }
     }
-    /// `STAT name value`
-    pub fn stat(&mut self, _name: &str, _value: &str) {
-        todo!()
+    /// `STAT name value`; of an empty value not even the space before it.
+    pub fn stat(&mut self, name: &str, value: &str) {
+        self.out.reserve(name.len() + value.len() + 8);
+        self.out.extend_from_slice(b"STAT ");
+        self.out.extend_from_slice(name.as_bytes());
+        if !value.is_empty() {
+            self.out.push(b' ');
+            self.out.extend_from_slice(value.as_bytes());
+        }
+        self.out.extend_from_slice(b"\r\n");
     }
     /// The line for an error; silent under noreply.
-    pub fn error(&mut self, _error: ClientError) {
-        let _ = self.style;
-        todo!()
+    pub fn error(&mut self, error: ClientError) {
+        self.line(error.line());
+    }
+
+    fn is_silent(&self) -> bool {
+        let Style::Text { noreply, .. } = self.style;
+        noreply
+    }
+
+    /// The line of a hit, with room behind it for `more` bytes.
+    #[inline]
+    fn hit_front(&mut self, key: &[u8], flags: u32, len: usize, cas: u64, more: usize) {
+        let Style::Text { with_cas, .. } = self.style;
+        let mut tail = Tail::new();
+        if with_cas {
+            tail.prepend(cas);
+            tail.prepend_byte(b' ');
+        }
+        tail.prepend(len as u64);
+        tail.prepend_byte(b' ');
+        tail.prepend(flags.into());
+        tail.prepend_byte(b' ');
+        self.out.reserve(b"VALUE ".len() + key.len() + TAIL_MAX + more);
+        self.out.extend_from_slice(b"VALUE ");
+        self.out.extend_from_slice(key);
+        self.out.extend_from_slice(tail.bytes());
+    }
+}
+
+/// Longest ending of a VALUE line: three spaces, a flags word of 10 digits, two numbers of 20,
+/// CR LF.
+const TAIL_MAX: usize = 3 + 10 + 20 + 20 + 2;
+
+/// The end of a line, made from its last byte backwards, so that no number has to know how many
+/// digits it will have, and copied to the output once.
+struct Tail {
+    bytes: [u8; TAIL_MAX],
+    /// Where the bytes written so far begin: `0 <= start <= TAIL_MAX - 2`.
+    start: usize,
+}
+
+impl Tail {
+    #[inline]
+    fn new() -> Self {
+        let mut bytes = [0; TAIL_MAX];
+        bytes[TAIL_MAX - 2..].copy_from_slice(b"\r\n");
+        Tail { bytes, start: TAIL_MAX - 2 }
+    }
+    #[inline]
+    fn prepend_byte(&mut self, byte: u8) {
+        self.start -= 1;
+        self.bytes[self.start] = byte;
+    }
+    #[inline]
+    fn prepend(&mut self, mut number: u64) {
+        while number >= 100 {
+            self.prepend_pair((number % 100) as usize);
+            number /= 100;
+        }
+        if number >= 10 {
+            self.prepend_pair(number as usize);
+        } else {
+            self.prepend_byte(b'0' + number as u8);
+        }
+    }
+    #[inline]
+    fn prepend_pair(&mut self, below_100: usize) {
+        self.start -= 2;
+        self.bytes[self.start..self.start + 2].copy_from_slice(&PAIRS[below_100]);
+    }
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+}
+
+/// `00` to `99`: halves the divisions a number costs.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[b'0'; 2]; 100];
+    let mut n = 0;
+    while n < 100 {
+        pairs[n] = [b'0' + n as u8 / 10, b'0' + n as u8 % 10];
+        n += 1;
+    }
+    pairs
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What `answer` appends to an output that is not empty.
+    fn written(style: Style, answer: impl FnOnce(&mut Reply<'_>)) -> String {
+        let mut out = b"before".to_vec();
+        answer(&mut Reply::new(style, &mut out));
+        String::from_utf8(out).unwrap().strip_prefix("before").unwrap().to_owned()
+    }
+
+    fn style(noreply: bool, with_cas: bool) -> Style {
+        Style::Text { noreply, with_cas }
+    }
+
+    #[test]
+    fn noreply_silences_lines_numbers_and_errors_only() {
+        let answer = |reply: &mut Reply<'_>| {
+            reply.line("STORED");
+            reply.number(10);
+            reply.error(ClientError::BadDataChunk);
+            reply.line_always("VERSION 1");
+            reply.end();
+        };
+        let loud = "STORED\r\n10\r\nCLIENT_ERROR bad data chunk\r\nVERSION 1\r\nEND\r\n";
+        assert_eq!(written(style(false, false), answer), loud);
+        assert_eq!(written(style(true, false), answer), "VERSION 1\r\nEND\r\n");
+    }
+
+    #[test]
+    fn an_empty_stat_has_no_trailing_space() {
+        let stats = written(style(false, false), |reply| {
+            reply.stat("pid", "7");
+            reply.stat("inter", "");
+        });
+        assert_eq!(stats, "STAT pid 7\r\nSTAT inter\r\n");
+    }
+
+    #[test]
+    fn a_hit_in_pieces_is_a_hit_at_once() {
+        let pieces = written(style(false, true), |reply| {
+            reply.hit(b"key", 0, 5, 9);
+            reply.value().extend_from_slice(b"hello");
+            reply.value_end();
+        });
+        assert_eq!(pieces, "VALUE key 0 5 9\r\nhello\r\n");
+        assert_eq!(written(style(false, true), |r| r.hit_value(b"key", 0, 9, b"hello")), pieces);
+    }
+
+    #[test]
+    fn the_largest_numbers_fit() {
+        let max = u64::MAX;
+        assert_eq!(
+            written(style(false, true), |r| r.hit(b"k", u32::MAX, usize::MAX, max)),
+            format!("VALUE k {} {max} {max}\r\n", u32::MAX)
+        );
+    }
+
+    /// Numbers of every length, as likely as each other.
+    fn number() -> impl Strategy<Value = u64> {
+        (any::<u64>(), 0..64u32).prop_map(|(number, shift)| number >> shift)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn numbers_are_written_as_format_would(n in number(), flags: u32, len in 0..1usize << 20) {
+            prop_assert_eq!(written(style(false, false), |r| r.number(n)), format!("{n}\r\n"));
+            prop_assert_eq!(
+                written(style(false, false), |r| r.hit(b"k", flags, len, n)),
+                format!("VALUE k {flags} {len}\r\n")
+            );
+            prop_assert_eq!(
+                written(style(false, true), |r| r.hit(b"k", flags, len, n)),
+                format!("VALUE k {flags} {len} {n}\r\n")
+            );
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! What was asked, in any dialect. One vocabulary, that of the meta commands: text and binary
 //! translate into it. A request borrows the bytes it was parsed from.
 
+use super::token::{find_space, skip_spaces};
+
 /// One request: what to do, and what the answer needs to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Request<'a> {
@@ -71,8 +73,40 @@ pub struct Get<'a> {
 /// `Iterator`; `offset` says how far it has come, so that a get can be resumed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keys<'a> {
-    pub(super) list: &'a [u8],
-    pub(super) at: usize,
+    list: &'a [u8],
+    /// `0 <= at <= list.len()`, and never inside a key.
+    at: usize,
+}
+
+impl<'a> Keys<'a> {
+    /// The keys of `list`, from its beginning. Their lengths are the caller's to check.
+    #[inline]
+    pub fn new(list: &'a [u8]) -> Self {
+        Keys { list, at: 0 }
+    }
+    /// Bytes of the list behind us: where the keys not yet yielded begin.
+    #[inline]
+    pub fn offset(&self) -> usize {
+        self.at
+    }
+    /// The same list from `offset` on, which an iterator over it gave.
+    #[inline]
+    pub fn skip_to(mut self, offset: usize) -> Self {
+        self.at = offset.min(self.list.len());
+        self
+    }
+}
+
+impl<'a> Iterator for Keys<'a> {
+    type Item = &'a [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let rest = skip_spaces(&self.list[self.at..]);
+        let key = &rest[..find_space(rest)];
+        self.at = self.list.len() - rest.len() + key.len();
+        if key.is_empty() { None } else { Some(key) }
+    }
 }
 
 /// A value to be stored.
@@ -145,7 +179,7 @@ pub struct Exptime(pub i64);
 pub enum Admin<'a> {
     /// Forget everything, now or later.
     FlushAll {
-        /// As on the wire; absent and 0 mean now.
+        /// As on the wire and above 0; absent, 0 and negative ones mean now, which is `None`.
         delay: Option<Exptime>,
     },
     /// `stats …`

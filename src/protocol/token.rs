@@ -1,1 +1,258 @@
 //! Words and numbers of a line.
+//!
+//! A word is a run of bytes other than SP; nothing else separates (PROTOCOL 1.1). The number
+//! parsers differ in what they let through, as memcached's do (PROTOCOL 1.2): the strict ones take
+//! digits only, the lenient ones do as libc's `strtoul` and `strtol`.
+
+use super::limits::TOKENS_MAX;
+
+/// The words of a line behind its command word, as far as they are looked at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Words<'a> {
+    rest: &'a [u8],
+    /// How many more words may be taken.
+    left: usize,
+}
+
+impl<'a> Words<'a> {
+    /// The words of `rest`, which stands behind a command word (the first of the tokens).
+    #[inline]
+    pub(super) fn new(rest: &'a [u8]) -> Self {
+        Words { rest, left: TOKENS_MAX - 1 }
+    }
+    /// Everything behind the words taken so far.
+    #[inline]
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+    /// Does the last of these words ask for silence?
+    #[inline]
+    pub(super) fn end_in_noreply(self) -> bool {
+        self.last() == Some(b"noreply")
+    }
+}
+
+impl<'a> Iterator for Words<'a> {
+    type Item = &'a [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        self.left = self.left.checked_sub(1)?;
+        let rest = skip_spaces(self.rest);
+        if rest.is_empty() {
+            self.left = 0;
+            self.rest = rest;
+            return None;
+        }
+        let (word, rest) = rest.split_at(find_space(rest));
+        self.rest = rest;
+        Some(word)
+    }
+}
+
+/// `bytes` from its first byte that is not SP.
+#[inline]
+pub(super) fn skip_spaces(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ', rest @ ..] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
+
+/// Where the first SP of `bytes` stands; the length if there is none.
+///
+/// Eight bytes at a time in a register: words are a few dozen bytes, too short for the set-up of
+/// a vectorised search to pay.
+#[inline]
+pub(super) fn find_space(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::MAX / 0xff;
+    let mut at = 0;
+    while let Some(chunk) = bytes[at..].first_chunk() {
+        // A byte of `x` is zero where the chunk has SP. The subtraction borrows out of the lowest
+        // such byte first, so the lowest flagged byte is a true one.
+        let x = u64::from_le_bytes(*chunk) ^ (ONES * u64::from(b' '));
+        let zero_bytes = x.wrapping_sub(ONES) & !x & (ONES << 7);
+        if zero_bytes != 0 {
+            return at + zero_bytes.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    let tail = &bytes[at..];
+    at + tail.iter().position(|&b| b == b' ').unwrap_or(tail.len())
+}
+
+/// Strict unsigned 32 bits: 1 to 11 digits, leading zeros among them.
+pub(super) fn u32(word: &[u8]) -> Option<u32> {
+    u32::try_from(digits(word, 11)?).ok()
+}
+
+/// Strict signed 32 bits: as `u32`, with one optional leading `-` among the 11 bytes.
+#[inline]
+pub(super) fn i32(word: &[u8]) -> Option<i32> {
+    let value = match word {
+        [b'-', magnitude @ ..] => -(digits(magnitude, 10)? as i64),
+        _ => digits(word, 11)? as i64,
+    };
+    i32::try_from(value).ok()
+}
+
+/// Strict unsigned 64 bits: 1 to 22 digits.
+pub(super) fn u64(word: &[u8]) -> Option<u64> {
+    digits(word, 22)
+}
+
+/// Strict signed 64 bits: as `u64`, with one optional leading `-`.
+#[cfg(feature = "debug-commands")]
+pub(super) fn i64(word: &[u8]) -> Option<i64> {
+    match word {
+        [b'-', magnitude @ ..] => 0i64.checked_sub_unsigned(digits(magnitude, 21)?),
+        _ => i64::try_from(digits(word, 22)?).ok(),
+    }
+}
+
+/// Client flags: `strtoul`, cut to 32 bits.
+#[inline]
+pub(super) fn lenient_u32(word: &[u8]) -> Option<u32> {
+    match lenient(word)? {
+        (true, 1..) => None,
+        (_, magnitude) => Some(magnitude as u32),
+    }
+}
+
+/// Expiry of a storage command: `strtol` in 64 bits, cut to 32.
+#[inline]
+pub(super) fn lenient_i32(word: &[u8]) -> Option<i32> {
+    let (negative, magnitude) = lenient(word)?;
+    let value = if negative {
+        0i64.checked_sub_unsigned(magnitude)?
+    } else {
+        i64::try_from(magnitude).ok()?
+    };
+    Some(value as i32)
+}
+
+/// What libc takes for a number: white space, a sign, digits, then white space or the end.
+/// Whether there was a minus, and the magnitude.
+#[inline]
+fn lenient(word: &[u8]) -> Option<(bool, u64)> {
+    let is_space = |b: &u8| matches!(b, b'\t'..=b'\r' | b' ');
+    let start = word.iter().position(|b| !is_space(b))?;
+    let (negative, unsigned) = match &word[start..] {
+        [b'-', unsigned @ ..] => (true, unsigned),
+        [b'+', unsigned @ ..] => (false, unsigned),
+        unsigned => (false, unsigned),
+    };
+    let end = unsigned.iter().position(|b| !b.is_ascii_digit()).unwrap_or(unsigned.len());
+    if unsigned.get(end).is_some_and(|b| !is_space(b)) {
+        return None;
+    }
+    Some((negative, digits(&unsigned[..end], usize::MAX)?))
+}
+
+/// 1 to `max` digits and nothing else, at most 2^64 - 1.
+#[inline]
+fn digits(word: &[u8], max: usize) -> Option<u64> {
+    if word.is_empty() || word.len() > max {
+        return None;
+    }
+    let mut value = 0u64;
+    for &byte in word {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = value.checked_mul(10)?.checked_add(u64::from(digit))?;
+    }
+    Some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    //! Each parser against a naive twin over `str::parse`, which is strict but for a leading `+`.
+
+    use super::*;
+    use proptest::prelude::*;
+    use std::str::FromStr;
+
+    fn strict<T: FromStr>(word: &str, max: usize) -> Option<T> {
+        if word.len() > max || word.starts_with('+') { None } else { word.parse().ok() }
+    }
+
+    /// The word up to the first white space behind its number, without white space before it.
+    fn libc_number(word: &str) -> Option<i128> {
+        let is_space = |c: char| ('\t'..='\r').contains(&c) || c == ' ';
+        word.trim_start_matches(is_space).split(is_space).next()?.parse().ok()
+    }
+
+    fn naive_lenient_u32(word: &str) -> Option<u32> {
+        libc_number(word).filter(|n| (0..=u64::MAX.into()).contains(n)).map(|n| n as u32)
+    }
+
+    fn naive_lenient_i32(word: &str) -> Option<i32> {
+        libc_number(word).and_then(|n| i64::try_from(n).ok()).map(|n| n as i32)
+    }
+
+    fn agree(word: &str) {
+        let bytes = word.as_bytes();
+        assert_eq!(u32(bytes), strict(word, 11), "u32 {word:?}");
+        // `-0` is a number to both.
+        assert_eq!(i32(bytes), strict(word, 11), "i32 {word:?}");
+        assert_eq!(u64(bytes), strict(word, 22), "u64 {word:?}");
+        #[cfg(feature = "debug-commands")]
+        assert_eq!(i64(bytes), strict(word, 22), "i64 {word:?}");
+        assert_eq!(lenient_u32(bytes), naive_lenient_u32(word), "Lu32 {word:?}");
+        assert_eq!(lenient_i32(bytes), naive_lenient_i32(word), "Li32 {word:?}");
+    }
+
+    #[test]
+    fn edges_are_where_str_parse_has_them() {
+        let numbers = [31, 32, 63, 64].map(|bits| 1i128 << bits);
+        for n in numbers.iter().flat_map(|&n| [n - 1, n, n + 1]) {
+            for word in [format!("{n}"), format!("-{n}"), format!("+{n}"), format!("000{n}")] {
+                agree(&word);
+            }
+        }
+        for word in ["", "-", "+", "--1", "+-1", "-0", "+0", "0", "1 ", "1\t2", "\t1", "\r", "0x1"]
+        {
+            agree(word);
+        }
+        for zeros in 9..24 {
+            agree(&format!("{}1", "0".repeat(zeros)));
+            agree(&format!("-{}1", "0".repeat(zeros)));
+        }
+    }
+
+    #[test]
+    fn long_numbers_are_cut_as_on_the_wire() {
+        assert_eq!(lenient_u32(b"4294967296"), Some(0));
+        assert_eq!(lenient_u32(b"-1"), None);
+        assert_eq!(lenient_i32(b"99999999999"), Some(1_215_752_191));
+        assert_eq!(lenient_i32(b"9223372036854775808"), None);
+        assert_eq!(i32(b"00000000001"), Some(1));
+        assert_eq!(i32(b"000000000001"), None);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn numbers_agree_with_their_twins(word in "[\t\r +-]?[+-]?[0-9]{0,24}[\t\r a]?[0-9]?") {
+            agree(&word);
+        }
+
+        #[test]
+        fn any_word_agrees_with_its_twins(word in "\\PC{0,12}") {
+            agree(&word);
+        }
+
+        #[test]
+        fn words_are_what_split_gives(line in "[ ab\x00\x1f\x21\u{a0}]{0,60}") {
+            let expected: Vec<_> = line.split(' ').filter(|word| !word.is_empty()).collect();
+            let expected = expected.iter().take(TOKENS_MAX - 1).map(|word| word.as_bytes());
+            prop_assert!(Words::new(line.as_bytes()).eq(expected));
+            let bytes = line.as_bytes();
+            let naive = bytes.iter().position(|&b| b == b' ').unwrap_or(bytes.len());
+            prop_assert_eq!(find_space(bytes), naive);
+        }
+    }
+}
