@@ -1,7 +1,20 @@
-//! A request meets the store: the one dispatch. (contract stubs)
+//! A request meets the store: the one dispatch. Every verb there is stands in [`execute`].
+//!
+//! Invariants: a request is executed whole or not at all, save for a get, which may be resumed; no
+//! locking method of `Store` is called while the session holds its lock; every byte of an answer
+//! is in `out`, or named by the `Next` that is returned.
 
-use crate::ops::{config::Config, counters::WorkerCounters, shared::Shared};
-use crate::protocol::Request;
+mod admin;
+mod arith;
+mod delete;
+mod exptime;
+mod get;
+mod set;
+
+pub use set::finish_upload;
+
+use crate::ops::{VERSION, config::Config, counters::WorkerCounters, shared::Shared};
+use crate::protocol::{Command, Reply, Request};
 use crate::store::{KeyHash, PinId, Session, Store, UploadId};
 
 /// What every command may use.
@@ -67,25 +80,50 @@ pub enum Next {
 
 /// Run one request and append its answer to `out`. `hashes` are those of the request's keys in
 /// order: all of them, or for a long get those from `client.resume_at` on, as far as they were
-/// made (the command makes the rest itself).
+/// made (the command makes the rest itself). Their buckets are expected to be on the way; the
+/// items of a get of several keys are prefetched here, those of single-key requests by the caller.
+#[inline]
 pub fn execute(
-    _cx: &Context<'_>,
-    _session: &mut Session<'_>,
-    _client: &mut ClientState,
-    _request: &Request<'_>,
-    _hashes: &[KeyHash],
-    _out: &mut Vec<u8>,
+    cx: &Context<'_>,
+    session: &mut Session<'_>,
+    client: &mut ClientState,
+    request: &Request<'_>,
+    hashes: &[KeyHash],
+    out: &mut Vec<u8>,
 ) -> Next {
-    todo!()
+    let style = request.style;
+    let hash = |key: &[u8]| hashes.first().copied().unwrap_or_else(|| cx.store.hash(key));
+    if let Some(line) = refusal(cx, &request.command) {
+        Reply::new(style, out).line(line);
+        return Next::Continue;
+    }
+    match request.command {
+        Command::Get(ref asked) => get::get(cx, session, client, asked, style, hashes, out),
+        Command::Set(ref asked) => set::set(cx, session, asked, style, hash(asked.key), out),
+        Command::Delete { key } => delete::delete(cx, session, key, style, hash(key), out),
+        Command::Arith { key, delta, direction } => {
+            arith::arith(cx, session, (key, delta, direction), style, hash(key), out)
+        }
+        Command::Touch { key, exptime } => {
+            delete::touch(cx, session, (key, exptime), style, hash(key), out)
+        }
+        Command::Admin(ref asked) => {
+            session.release(); // what operators ask concerns every shard
+            admin::admin(cx, asked, style, out)
+        }
+        Command::Version => {
+            Reply::new(style, out).line_always(&format!("VERSION {VERSION}"));
+            Next::Continue
+        }
+        Command::Quit => Next::Close,
+    }
 }
 
-/// The body of an upload is complete: `terminated` says whether CR LF followed it.
-pub fn finish_upload(
-    _cx: &Context<'_>,
-    _upload: UploadId,
-    _terminated: bool,
-    _noreply: bool,
-    _out: &mut Vec<u8>,
-) {
-    todo!()
+/// What the settings forbid, as the line to answer.
+#[inline]
+fn refusal(cx: &Context<'_>, command: &Command<'_>) -> Option<&'static str> {
+    match command {
+        Command::Admin(asked) => admin::refusal(cx, asked),
+        _ => None,
+    }
 }

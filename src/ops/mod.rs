@@ -4,6 +4,7 @@ pub mod config;
 pub mod counters;
 pub mod prefix;
 pub mod shared;
+pub mod stats;
 
 /// The version of memcached that clients gate on: what `version`, `-V` and `STAT version` answer.
 /// slabd's own is `STAT slabd_version`.

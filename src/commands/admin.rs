@@ -1,0 +1,166 @@
+//! What operators ask: flush_all, verbosity, shutdown, and the many kinds of stats.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::{Context, Next, exptime};
+use crate::ops::stats::{self, Sources};
+use crate::protocol::{Admin, ClientError, Exptime, Reply, ShutdownMode, Stats, Style};
+
+/// Highest verbosity a client can set (memcached's).
+const VERBOSITY_MAX: u32 = 2;
+
+/// Most bytes of a cachedump: 2 MiB, as in memcached. The line that would pass it is not sent.
+const CACHEDUMP_BYTES_MAX: usize = 2 << 20;
+
+/// Class numbers below this are looked at by cachedump (memcached's MAX_NUMBER_OF_SLAB_CLASSES).
+const CLASS_IDS: u32 = 64;
+
+/// Longest number that cachedump reads, in digits; leading zeros count (PROTOCOL 1.2).
+const DIGITS_MAX: usize = 11;
+
+/// What the settings forbid, as the line to answer. A refused flush_all counts all the same.
+pub(super) fn refusal(cx: &Context<'_>, admin: &Admin<'_>) -> Option<&'static str> {
+    match admin {
+        Admin::FlushAll { .. } if !cx.config.flush_enabled => {
+            cx.counters.cmd_flush.add(1);
+            Some("CLIENT_ERROR flush_all not allowed")
+        }
+        Admin::Shutdown(_) if !cx.config.shutdown_command => {
+            Some("SERVER_ERROR: shutdown not enabled")
+        }
+        Admin::Stats(Stats::Detail(_)) if !cx.config.dump_enabled => {
+            Some("CLIENT_ERROR stats detail not allowed")
+        }
+        Admin::Stats(Stats::CacheDump { .. }) if !cx.config.dump_enabled => {
+            Some("CLIENT_ERROR stats cachedump not allowed")
+        }
+        _ => None,
+    }
+}
+
+/// Run an operator's request. The caller has let go of the session's lock.
+pub(super) fn admin(cx: &Context<'_>, admin: &Admin<'_>, style: Style, out: &mut Vec<u8>) -> Next {
+    let mut reply = Reply::new(style, out);
+    match *admin {
+        Admin::FlushAll { delay } => {
+            flush_all(cx, delay);
+            reply.line("OK");
+        }
+        Admin::Verbosity(level) => {
+            cx.shared.verbosity.store(level.min(VERBOSITY_MAX), Relaxed);
+            reply.line("OK");
+        }
+        Admin::Shutdown(ShutdownMode::Now) => return Next::Shutdown { graceful: false },
+        Admin::Shutdown(ShutdownMode::Graceful) => return Next::Shutdown { graceful: true },
+        Admin::Shutdown(ShutdownMode::Invalid) => reply.line("CLIENT_ERROR invalid shutdown mode"),
+        Admin::Stats(Stats::Conns) => return Next::DescribeConnections,
+        Admin::Stats(stats) => answer_stats(cx, stats, &mut reply),
+        #[cfg(feature = "debug-commands")]
+        Admin::DebugTime(asked) => {
+            use crate::protocol::DebugTime;
+            match asked {
+                DebugTime::Pause => cx.shared.debug_pause(true),
+                DebugTime::Resume => cx.shared.debug_pause(false),
+                DebugTime::Add(seconds) => cx.shared.debug_add(seconds),
+            }
+            reply.line("OK");
+        }
+    }
+    Next::Continue
+}
+
+/// Absent, 0 and negative: now. A unix time that is over flushes at once too; memcached ignores it
+/// (a quirk: whoever computes "in two seconds" a little late means a flush).
+fn flush_all(cx: &Context<'_>, delay: Option<Exptime>) {
+    cx.counters.cmd_flush.add(1);
+    let delay = delay.unwrap_or(Exptime(0));
+    let at = exptime::deadline(delay, cx.now, cx.shared.epoch_unix).max(cx.now);
+    cx.shared.oldest_live.store(at - 1, Relaxed);
+    cx.store.flush(at, cx.now);
+}
+
+/// Every kind of stats but conns, framing included.
+fn answer_stats(cx: &Context<'_>, asked: Stats<'_>, reply: &mut Reply<'_>) {
+    match asked {
+        Stats::Reset => {
+            cx.store.reset_stats();
+            cx.shared.reset_totals();
+            cx.shared.prefixes().clear();
+            return reply.line_always("RESET");
+        }
+        Stats::Detail(word) => return detail(cx, word, reply),
+        Stats::CacheDump { class, limit } => return cachedump(cx, class, limit, reply),
+        Stats::Extstore | Stats::Conns => {}
+        Stats::General | Stats::Settings | Stats::Items | Stats::Slabs | Stats::Sizes => {
+            let store = cx.store.stats(cx.now);
+            let from = Sources { config: cx.config, shared: cx.shared, store: &store };
+            let visit = &mut |name: &str, value: &str| reply.stat(name, value);
+            match asked {
+                Stats::Settings => stats::settings(&from, visit),
+                Stats::Items => stats::items(&from, visit),
+                Stats::Slabs => stats::slabs(&from, visit),
+                Stats::Sizes => stats::sizes(&from, visit),
+                _ => stats::general(&from, visit),
+            }
+        }
+    }
+    reply.end();
+}
+
+fn detail(cx: &Context<'_>, word: &[u8], reply: &mut Reply<'_>) {
+    match word {
+        b"on" | b"off" => {
+            cx.shared.detail.store(word == b"on", Relaxed);
+            reply.line_always("OK");
+        }
+        b"dump" => {
+            cx.shared.prefixes().for_each(|prefix, n| {
+                let out = reply.value();
+                out.extend_from_slice(b"PREFIX ");
+                out.extend_from_slice(prefix);
+                let (gets, hits, sets, deletes) = (n.gets, n.hits, n.sets, n.deletes);
+                let counts = format!(" get {gets} hit {hits} set {sets} del {deletes}\r\n");
+                out.extend_from_slice(counts.as_bytes());
+            });
+            reply.end();
+        }
+        _ => reply.line_always("CLIENT_ERROR usage: stats detail on|off|dump"),
+    }
+}
+
+fn cachedump(cx: &Context<'_>, class: Option<&[u8]>, limit: Option<&[u8]>, reply: &mut Reply<'_>) {
+    let (Some(class), Some(limit)) = (class, limit) else {
+        return reply.line_always("CLIENT_ERROR bad command line");
+    };
+    let (Some(class), Some(limit)) = (number(class), number(limit)) else {
+        return reply.error(ClientError::BadFormat);
+    };
+    if class >= CLASS_IDS {
+        return reply.line_always("CLIENT_ERROR Illegal slab id");
+    }
+    let out = reply.value();
+    let bytes_max = out.len() + CACHEDUMP_BYTES_MAX;
+    cx.store.cachedump(class as usize, limit, cx.now, |key, len, deadline| {
+        let expiry = match deadline {
+            0 => 0,
+            _ => cx.shared.epoch_unix + u64::from(deadline),
+        };
+        let rest = format!(" [{len} b; {expiry} s]\r\n");
+        if out.len() + "ITEM ".len() + key.len() + rest.len() > bytes_max {
+            return false;
+        }
+        out.extend_from_slice(b"ITEM ");
+        out.extend_from_slice(key);
+        out.extend_from_slice(rest.as_bytes());
+        true
+    });
+    reply.end();
+}
+
+/// A strict unsigned number: digits only.
+fn number(word: &[u8]) -> Option<u32> {
+    if word.len() > DIGITS_MAX || !word.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(word).ok()?.parse().ok()
+}
