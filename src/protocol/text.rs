@@ -27,7 +27,7 @@ pub(super) fn parse(input: &[u8], scanned: usize) -> Parsed<'_> {
     let line = &input[..frame.line_len - 1];
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     match line {
-        [b'g', b'e', b't', b' ', list @ ..] => get(frame, list, false),
+        [b'g', b'e', b't', b' ', list @ ..] => lookup(frame, list, None, false),
         [b's', b'e', b't', b' ', rest @ ..] => {
             store(frame, Words::new(rest), SetMode::Set, Compare::No)
         }
@@ -93,8 +93,8 @@ fn other<'a>(frame: Frame<'a>, line: &'a [u8]) -> Parsed<'a> {
     let (word, rest) = line.split_at(token::find_space(line));
     let words = Words::new(rest);
     match word {
-        b"get" => get(frame, rest, false),
-        b"gets" => get(frame, rest, true),
+        b"get" => lookup(frame, rest, None, false),
+        b"gets" => lookup(frame, rest, None, true),
         b"gat" => get_and_touch(frame, words, false),
         b"gats" => get_and_touch(frame, words, true),
         b"set" => store(frame, words, SetMode::Set, Compare::No),
@@ -115,18 +115,12 @@ fn other<'a>(frame: Frame<'a>, line: &'a [u8]) -> Parsed<'a> {
         b"shutdown" => shutdown(frame, words),
         #[cfg(feature = "debug-commands")]
         b"debugtime" => debugtime(frame, words),
-        // Not ours (yet), but known not to listen to `noreply`.
+        // No commands here, but words for which memcached does not listen to `noreply`.
         b"mg" | b"ms" | b"md" | b"ma" | b"me" | b"mn" | b"watch" => {
             frame.refuse(ClientError::UnknownCommand, false)
         }
         _ => unknown(frame, words),
     }
-}
-
-/// `get` and `gets`. A `noreply` at the end is a key like any other.
-#[inline]
-fn get<'a>(frame: Frame<'a>, list: &'a [u8], with_cas: bool) -> Parsed<'a> {
-    lookup(frame, list, None, with_cas)
 }
 
 /// `gat` and `gats`: the expiry stands before the keys.
@@ -144,7 +138,8 @@ fn get_and_touch<'a>(frame: Frame<'a>, mut words: Words<'a>, with_cas: bool) -> 
     lookup(frame, list, Some(Exptime(exptime.into())), with_cas)
 }
 
-/// A lookup of the keys in `list`, refused whole if there is none or one is too long.
+/// A lookup of the keys in `list`, refused whole if there is none or one is too long. A `noreply`
+/// at its end is a key like any other.
 #[inline]
 fn lookup<'a>(
     frame: Frame<'a>,
@@ -343,7 +338,9 @@ fn shutdown<'a>(frame: Frame<'a>, mut words: Words<'a>) -> Parsed<'a> {
     let noreply = words.end_in_noreply();
     let mode = match words.next() {
         None => ShutdownMode::Now,
-        Some(word) if b"graceful".starts_with(word) => ShutdownMode::Graceful,
+        Some(word) if b"graceful".starts_with(word) && words.count() <= usize::from(noreply) => {
+            ShutdownMode::Graceful
+        }
         Some(_) => ShutdownMode::Invalid,
     };
     frame.complete(Command::Admin(Admin::Shutdown(mode)), noreply)

@@ -361,6 +361,8 @@ fn small_commands() {
     accepts_aloud("shutdown graceful\r\n", shutdown(ShutdownMode::Graceful));
     accepts_aloud("shutdown g\r\n", shutdown(ShutdownMode::Graceful));
     accepts_aloud("shutdown gracefully\r\n", shutdown(ShutdownMode::Invalid));
+    accepts_aloud("shutdown graceful x\r\n", shutdown(ShutdownMode::Invalid));
+    accepts_silently("shutdown graceful noreply\r\n", shutdown(ShutdownMode::Graceful));
     accepts_silently("shutdown noreply\r\n", shutdown(ShutdownMode::Invalid));
 }
 
