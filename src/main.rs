@@ -1,5 +1,44 @@
 //! Arguments → config → server → exit code.
 
-fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use slabd::ops::config::error::{ConfigError, EXIT_FAILURE, EXIT_OS};
+use slabd::ops::config::{self, Config, Invocation};
+use slabd::ops::startup::Startup;
+use slabd::server;
+
+fn main() -> ExitCode {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let outcome = match config::invocation(&words) {
+        Ok(Invocation::Print(text)) => print(&text),
+        Ok(Invocation::Run(config)) => run(*config),
+        Err(error) => Err(error),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(error.code)
+        }
+    }
+}
+
+fn run(config: Config) -> Result<(), ConfigError> {
+    let startup = Startup::begin(&config)?;
+    let mut pid_file = None; // removed when the server has stopped
+    let settings = config.clone();
+    server::run(config, || {
+        pid_file = startup.listening(&settings)?;
+        Ok(())
+    })
+    .map_err(|message| ConfigError::new(EXIT_OS, message))
+}
+
+fn print(text: &str) -> Result<(), ConfigError> {
+    let mut out = std::io::stdout();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|error| ConfigError::new(EXIT_FAILURE, format!("Cannot print: {error}")))
 }

@@ -1,9 +1,13 @@
 //! What the operator sees and says.
 
+pub mod args;
+pub mod conf_file;
 pub mod config;
 pub mod counters;
+pub mod logging;
 pub mod prefix;
 pub mod shared;
+pub mod startup;
 pub mod stats;
 
 /// The version of memcached that clients gate on: what `version`, `-V` and `STAT version` answer.

@@ -173,58 +173,9 @@ pub(crate) mod tests {
 
     /// Settings as memcached's defaults have them, but two workers, for tests of this crate.
     pub(crate) fn config() -> Config {
-        Config {
-            store: StoreConfig {
-                limit_bytes: 64 << 20,
-                threads: 2,
-                item_size_max: 1 << 20,
-                chunk_size_min: 48,
-                growth_factor: 1.25,
-                slab_sizes: Vec::new(),
-                slab_chunk_max: 512 << 10,
-                use_cas: true,
-                evict: true,
-                segmented: true,
-                hot_pct: 20,
-                warm_pct: 40,
-                hot_max_factor: 0.2,
-                warm_max_factor: 2.0,
-                temporary_ttl: None,
-                preallocate: false,
-                track_sizes: false,
-                crawler: true,
-                hash_power: 0,
-                seed: Some(1),
-            },
-            listen: Vec::new(),
-            listen_text: None,
-            port: 11211,
-            unix_socket: None,
-            unix_mode: 0o700,
-            shutdown_command: false,
-            daemonize: false,
-            core_dumps: false,
-            user: None,
-            max_connections: 1024,
-            lock_memory: false,
-            verbosity: 0,
-            pid_file: None,
-            threads: 2,
-            requests_per_event: None,
-            backlog: 1024,
-            flush_enabled: true,
-            dump_enabled: true,
-            prefix_delimiter: b':',
-            detail_enabled: false,
-            maxconns_fast: true,
-            idle_timeout_s: 0,
-            request_timeout_s: 60,
-            body_timeout_s: 60,
-            write_timeout_s: 60,
-            tcp_user_timeout_s: 0,
-            strict_framing: false,
-            other_settings: Vec::new(),
-        }
+        let base = Config::default();
+        let store = StoreConfig { threads: 2, seed: Some(1), ..base.store };
+        Config { store, threads: 2, other_settings: Vec::new(), ..base }
     }
 
     #[test]

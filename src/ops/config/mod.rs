@@ -1,0 +1,189 @@
+//! Config: the settings as meant, checked, every default resolved. Nothing past `main` sees an
+//! option that means "default".
+//!
+//! Invariants of a [`Config`] that [`invocation`] returns: `listen` is not empty; the sizes of
+//! `store` agree with each other (`builder::check_sizes`); every number is in its range.
+
+mod builder;
+pub mod error;
+mod listen;
+mod number;
+pub mod suboptions;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+pub use error::ConfigError;
+
+use super::args::{self, Flag, Opt};
+use super::{VERSION, conf_file};
+use crate::store::StoreConfig;
+use error::{EXIT_FAILURE, Origin};
+
+/// One address to listen on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListenAddress {
+    /// A host name or address, with the port to use. `*` and empty mean any.
+    Tcp {
+        /// As given.
+        host: String,
+        /// 0: ephemeral.
+        port: u16,
+    },
+    /// `unix:/path[:mode]`
+    Unix {
+        /// The socket file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+}
+
+/// Everything that can be set.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The engine's part.
+    pub store: StoreConfig,
+    /// Where to listen. Without -l and -s: 127.0.0.1 and ::1, of which a host without IPv6 lacks
+    /// the second, so then (`listen_text` is `None`) one of the two is enough.
+    pub listen: Vec<ListenAddress>,
+    /// The text of -l, for `stats settings inter`; `None`: not given.
+    pub listen_text: Option<String>,
+    /// -p as meant: -1 and 0 included.
+    pub port: i32,
+    /// -s, if given (also in `listen`).
+    pub unix_socket: Option<PathBuf>,
+    /// -a, octal mode of unix sockets.
+    pub unix_mode: u32,
+    /// -A
+    pub shutdown_command: bool,
+    /// -d
+    pub daemonize: bool,
+    /// -r
+    pub core_dumps: bool,
+    /// -u
+    pub user: Option<String>,
+    /// -c
+    pub max_connections: u32,
+    /// -k
+    pub lock_memory: bool,
+    /// -v count, at most 3
+    pub verbosity: u32,
+    /// -P
+    pub pid_file: Option<PathBuf>,
+    /// -t
+    pub threads: usize,
+    /// -R as given; `None`: turns are capped by bytes only.
+    pub requests_per_event: Option<u32>,
+    /// -b
+    pub backlog: u32,
+    /// -F turns it off.
+    pub flush_enabled: bool,
+    /// -X turns it off.
+    pub dump_enabled: bool,
+    /// -D, and `:` by default.
+    pub prefix_delimiter: u8,
+    /// -D was given: prefix statistics are on from the start.
+    pub detail_enabled: bool,
+    /// Refuse at the limit (default), or stop accepting until one closes.
+    pub maxconns_fast: bool,
+    /// Seconds without a command after which a TCP connection is closed; 0: never.
+    pub idle_timeout_s: u32,
+    /// Seconds a request may take to arrive whole; 0: any time.
+    pub request_timeout_s: u32,
+    /// Seconds without a byte of progress after which an upload is given up; 0: never.
+    pub body_timeout_s: u32,
+    /// Seconds a reply may wait unread; 0: for ever.
+    pub write_timeout_s: u32,
+    /// TCP_USER_TIMEOUT and keepalive idle, seconds; 0: the system's.
+    pub tcp_user_timeout_s: u32,
+    /// Close after a storage header whose length cannot be believed.
+    pub strict_framing: bool,
+    /// What memcached shows in `stats settings` and slabd accepts though it has no such knob, as
+    /// asked: (name, value), formatted as memcached prints it.
+    pub other_settings: Vec<(&'static str, String)>,
+    /// What was accepted but will not do what one may expect, for the log at start.
+    pub notes: Vec<String>,
+}
+
+impl Default for Config {
+    /// What an empty command line means.
+    fn default() -> Self {
+        builder::Builder::new().finish().expect("the defaults are valid, see the tests")
+    }
+}
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub enum Invocation {
+    /// Run the daemon.
+    Run(Box<Config>),
+    /// Print this on standard output and end well.
+    Print(String),
+}
+
+/// The command line's meaning. `words` begins with the program's name.
+pub fn invocation(words: &[OsString]) -> Result<Invocation, ConfigError> {
+    let (program, words) = words.split_first().map_or(("slabd".into(), words), |(first, rest)| {
+        (first.to_string_lossy().into_owned(), rest)
+    });
+    let typed = args::parse(&program, words, &Origin::CommandLine)?;
+    let mut builder = builder::Builder::new();
+    for flag in typed.iter().filter(|flag| flag.opt == Opt::Config) {
+        for flag in file_flags(&program, flag)? {
+            builder.apply(&flag)?;
+        }
+    }
+    builder.end_of_files();
+    for flag in &typed {
+        if let Some(text) = printed(flag) {
+            return Ok(Invocation::Print(text));
+        }
+        builder.apply(flag)?;
+    }
+    let config = builder.finish()?;
+    if typed.iter().any(|flag| flag.opt == Opt::CheckConfig) {
+        return Ok(Invocation::Print("The configuration is valid.\n".to_owned()));
+    }
+    Ok(Invocation::Run(Box::new(config)))
+}
+
+/// The options in a configuration file, in order.
+fn file_flags(program: &str, flag: &Flag) -> Result<Vec<Flag>, ConfigError> {
+    let name = flag.value.to_string_lossy().into_owned();
+    let bytes = std::fs::read(&flag.value).map_err(|error| {
+        ConfigError::new(EXIT_FAILURE, format!("Cannot read {name}: {error}")).about(
+            "--config",
+            &name,
+            "a readable file of options, one a line",
+        )
+    })?;
+    let mut flags = Vec::new();
+    for line in conf_file::lines(&name, &bytes)? {
+        let origin = Origin::File(name.clone(), line.number);
+        flags.extend(args::parse(program, &line.words, &origin)?);
+    }
+    Ok(flags)
+}
+
+/// What the options print that only print.
+fn printed(flag: &Flag) -> Option<String> {
+    match flag.opt {
+        Opt::Help => Some(args::help()),
+        Opt::Compatible => Some(format!("memcached {VERSION}\n")),
+        Opt::Version => Some(format!("slabd {}\n", env!("CARGO_PKG_VERSION"))),
+        Opt::License => {
+            let licence = include_str!("../../../LICENSE");
+            Some(format!("memcached {VERSION}\n\n{licence}"))
+        }
+        _ => None,
+    }
+}
+
+/// A feature of memcached that slabd does not have yet.
+fn unsupported(what: &str) -> ConfigError {
+    ConfigError::new(EXIT_FAILURE, format!("not supported yet: {what}"))
+}
+
+#[cfg(test)]
+mod tests;
