@@ -112,7 +112,8 @@ fn large_values_count_once() {
 
 #[test]
 fn dead_items_found_by_a_lookup_say_why() {
-    let s = Server::start();
+    // Nobody may reap the item before it is asked for.
+    let s = Server::with(&["-o", "no_lru_maintainer,no_lru_crawler"]);
     let mut c = s.client();
     c.send("set k 0 -1 1\r\nx\r\n").expect("STORED\r\n");
     let moves = "cmd_get get_misses get_expired curr_items=-1";
