@@ -7,17 +7,16 @@
 //! | fields | why not |
 //! |---|---|
 //! | `reserved_fds` | `-c` counts clients; nothing is taken from it |
-//! | `response_obj_*`, `read_buf_*`, `read_buf_mem_limit` | no such pools: see `buffer_bytes` |
-//! | `cmd_meta`, `auth_cmds`, `auth_errors`, `auth_enabled_*` | no meta commands, no logins yet |
+//! | `response_obj_*`, `read_buf_*` | no such pools: see `buffer_bytes` |
+//! | `cmd_meta`, `auth_cmds`, `auth_errors` | no meta commands, no logins yet |
 //! | `proxy_*`, `extstore_*`, `*_extstore`, `ext_*`, `memory_file` | no proxy, no flash tier |
 //! | `ssl_*`, `time_since_server_cert_refresh` | no TLS yet |
 //! | `slab_reassign_busy_*`, `slab_reassign_last_busy_status` | pages move under their lock |
 //! | `slab_reassign_running` | likewise: never seen half done |
 //! | `slab_reassign_chunk_rescues` | in `slab_reassign_rescues` |
 //! | `slab_reassign_inline_reclaim` | in `reclaimed` |
-//! | `tail_repair_time`, `tailrepairs` | no tail can be stuck |
 //! | `lrutail_reflocked`, `lru_bumps_dropped` | no reference counts, no queue of bumps |
-//! | `log_*`, `*_logbuf_size` | no `watch` yet |
+//! | `log_*` | no `watch` yet |
 //! | `*_napi_ids`, `round_robin_fallback` | connections go to the least loaded worker |
 //! | `inline_ascii_response`, `drop_privileges` | long without effect |
 //!

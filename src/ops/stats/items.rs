@@ -49,6 +49,7 @@ fn class_items(
     stat("evicted_nonzero", c.evicted_nonzero);
     stat("evicted_time", c.evicted_time.into());
     stat("outofmemory", c.outofmemory);
+    stat("tailrepairs", 0); // no reference count can hold a tail; exporters look for it
     stat("reclaimed", c.reclaimed);
     stat("expired_unfetched", c.expired_unfetched);
     stat("evicted_unfetched", c.evicted_unfetched);

@@ -156,7 +156,7 @@ fn what_is_switched_off_is_not_shown() {
     config.idle_timeout_s = 10;
     assert!(names(&lines(general, &config, &shared, &store())).contains(&"idle_kicks"));
     let expected = "number age mem_requested evicted evicted_nonzero evicted_time outofmemory \
-        reclaimed expired_unfetched evicted_unfetched crawler_reclaimed crawler_items_checked";
+        tailrepairs reclaimed expired_unfetched evicted_unfetched crawler_reclaimed crawler_items_checked";
     let expected: Vec<_> = expected.split_whitespace().map(|n| format!("items:2:{n}")).collect();
     assert_eq!(names(&lines(items, &config, &shared, &store())), expected);
 }
@@ -169,7 +169,7 @@ fn items_are_listed_for_classes_that_hold_some() {
     let lines = lines(items, &config, &shared, &store());
     let expected = "number 325,number_hot 1,number_warm 20,number_cold 300,number_temp 4,\
         age_hot 11,age_warm 12,age 13,mem_requested 31000,evicted 28,evicted_nonzero 29,\
-        evicted_time 30,outofmemory 33,reclaimed 34,expired_unfetched 35,evicted_unfetched 31,\
+        evicted_time 30,outofmemory 33,tailrepairs 0,reclaimed 34,expired_unfetched 35,evicted_unfetched 31,\
         evicted_active 32,crawler_reclaimed 36,crawler_items_checked 37,moves_to_cold 38,\
         moves_to_warm 39,moves_within_lru 40,direct_reclaims 41,hits_to_hot 5,hits_to_warm 60,\
         hits_to_cold 700,hits_to_temp 8";
@@ -218,7 +218,7 @@ fn settings_show_every_field_and_others_in_their_place() {
         lru_segmented yes,hot_lru_pct 20,warm_lru_pct 40,hot_max_factor 0.20,\
         warm_max_factor 2.00,temp_lru no,temporary_ttl 61,idle_timeout 0,track_sizes no,\
         client_flags_size 4,request_timeout 60,body_timeout 60,write_timeout 60,\
-        tcp_user_timeout 0,strict_framing no,of_our_own 1";
+        tcp_user_timeout 60,strict_framing no,of_our_own 1";
     let lines = lines(settings, &config, &shared, &store());
     assert_eq!(lines, expected.split(',').collect::<Vec<_>>());
 }
