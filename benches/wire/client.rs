@@ -1,0 +1,108 @@
+//! The careful client: fills a server and checks every byte it answers, outside the clock.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use crate::workloads::{self, FILLED, KEY_LEN, KeySet, Kind, Picks, REWRITTEN, Verb, Workload};
+
+/// What is in flight at once: below what sockets buffer, so neither side can wait for the other.
+const IN_FLIGHT_BYTES: usize = 16 << 10;
+/// A server that takes longer for one batch has failed.
+const REPLY_DEADLINE: Duration = Duration::from_secs(30);
+/// Requests of each workload that are played carefully before it is timed.
+const CHECKED_REQUESTS: usize = 2_000;
+
+/// One blocking connection.
+pub struct Client {
+    stream: TcpStream,
+    request: Vec<u8>,
+    expected: Vec<u8>,
+    reply: Vec<u8>,
+}
+
+impl Client {
+    pub fn connect(address: SocketAddr) -> io::Result<Client> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(REPLY_DEADLINE))?;
+        Ok(Client { stream, request: Vec::new(), expected: Vec::new(), reply: Vec::new() })
+    }
+
+    /// Stores every key of the set, and reads all of them back.
+    pub fn fill(&mut self, set: &KeySet, progress: impl Fn(&str, u32)) -> io::Result<()> {
+        let at_once = (IN_FLIGHT_BYTES / (KEY_LEN + set.value_len)).max(1);
+        let indices: Vec<u32> = (0..set.keys).collect();
+        for keys in indices.chunks(at_once) {
+            for &key in keys {
+                workloads::push_set(key, FILLED, set.value_len, &mut self.request);
+                workloads::push_reply(Kind::Set, &[], FILLED, set.value_len, &mut self.expected);
+            }
+            self.exchange()?;
+            progress("filling", keys[0]);
+        }
+        for keys in indices.chunks(at_once.min(100)) {
+            self.ask(Kind::Get, keys, FILLED, set.value_len)?;
+            progress("reading back", keys[0]);
+        }
+        Ok(())
+    }
+
+    /// Plays the first requests of a workload and checks the answers; what was set is read back.
+    pub fn check(&mut self, workload: &Workload, seed: u64) -> io::Result<()> {
+        let value_len = workload.key_set.value_len;
+        let mut picks = Picks::new(workload, seed);
+        let keys_each = if let Verb::MultiGet { keys } = workload.verb { keys } else { 1 };
+        for _ in 0..CHECKED_REQUESTS / keys_each {
+            let kind = picks.next();
+            self.ask(kind, &picks.keys, FILLED, value_len)?;
+            if kind == Kind::Set {
+                self.ask(Kind::Get, &picks.keys, REWRITTEN, value_len)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn ask(
+        &mut self,
+        kind: Kind,
+        keys: &[u32],
+        generation: u8,
+        value_len: usize,
+    ) -> io::Result<()> {
+        workloads::push_request(kind, keys, value_len, &mut self.request);
+        workloads::push_reply(kind, keys, generation, value_len, &mut self.expected);
+        self.exchange()
+    }
+
+    /// Sends the request and compares what comes back. A value that was filled may have been
+    /// rewritten by an earlier workload since.
+    fn exchange(&mut self) -> io::Result<()> {
+        self.stream.write_all(&self.request)?;
+        self.reply.resize(self.expected.len(), 0);
+        let mut have = 0;
+        let same = |(&want, &got): (&u8, &u8)| want == got || (want == FILLED && got == REWRITTEN);
+        while have < self.expected.len() {
+            let outcome = self.stream.read(&mut self.reply[have..]);
+            have += *outcome.as_ref().unwrap_or(&0);
+            let right = self.expected[..have].iter().zip(&self.reply).all(same);
+            if !right || matches!(outcome, Ok(0) | Err(_)) {
+                return Err(self.wrong(have, outcome.err()));
+            }
+        }
+        self.request.clear();
+        self.expected.clear();
+        Ok(())
+    }
+
+    fn wrong(&self, have: usize, error: Option<io::Error>) -> io::Error {
+        let start = |bytes: &[u8]| bytes[..bytes.len().min(160)].escape_ascii().to_string();
+        io::Error::other(format!(
+            "wrong answer{}\n  to   {}\n  got  {}\n  want {}",
+            error.map(|error| format!(" ({error})")).unwrap_or_default(),
+            start(&self.request),
+            start(&self.reply[..have]),
+            start(&self.expected),
+        ))
+    }
+}

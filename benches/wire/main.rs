@@ -1,0 +1,84 @@
+//! The wire bench: slabd, memcached and an echo server side by side, over sockets.
+//!
+//! One core serves and the other loads, one server at a time, in alternated rounds; what counts
+//! are the ratios of server processor time per request within one round, which stay put (5 to 8 %)
+//! where requests per second do not. Nothing here asserts a time. `--help` says what it can do,
+//! `benches/results/README` what is kept.
+
+mod client;
+mod echo;
+mod footprint;
+mod histogram;
+mod load;
+mod options;
+mod plot;
+mod progress;
+mod report;
+mod server;
+mod speed;
+mod syscalls;
+mod workloads;
+
+use std::io;
+use std::process::ExitCode;
+
+use options::{Mode, Options};
+use report::Report;
+
+fn main() -> ExitCode {
+    let options = match Options::parse(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(complaint) => {
+            eprintln!("wire: {complaint}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("wire: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(mut options: Options) -> io::Result<()> {
+    match options.mode {
+        Mode::Help => println!("{}", options::HELP),
+        Mode::List => {
+            for workload in &workloads::WORKLOADS {
+                println!("{:14} {}", workload.name, workload.key_set.name);
+            }
+        }
+        Mode::EchoServer(workload) => echo::serve(workload)?,
+        Mode::Speed | Mode::Memory | Mode::Idle | Mode::All => {
+            leave_out_what_is_missing(&mut options);
+            let mut report = Report::new(&options)?;
+            if matches!(options.mode, Mode::Speed | Mode::All) {
+                report.add_speed(speed::measure(&options)?);
+            }
+            if matches!(options.mode, Mode::Memory | Mode::All) {
+                report.add_memory(footprint::memory(&options)?);
+            }
+            if matches!(options.mode, Mode::Idle | Mode::All) {
+                report.add_idle(footprint::idle(&options)?);
+            }
+            report.print(&options);
+            if let Some(directory) = &options.out {
+                report.keep(directory)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn leave_out_what_is_missing(options: &mut Options) {
+    if !server::pin_load() {
+        eprintln!("fewer than two cores of our own: nothing is pinned, ratios will be poor");
+    }
+    let memcached = std::process::Command::new(&options.programs.memcached).arg("-V").output();
+    if memcached.is_err() {
+        eprintln!("memcached not found: columns left out");
+        options.servers.retain(|kind| !kind.is_memcached());
+    }
+}

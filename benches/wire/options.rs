@@ -1,0 +1,183 @@
+//! The command line of the bench.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::server::{Kind, Programs};
+use crate::workloads::{self, WORKLOADS, Workload};
+
+pub const HELP: &str = "\
+Compares slabd with memcached and with an echo server that only frames and answers.
+
+usage: cargo bench --bench wire -- [OPTIONS] [speed|memory|idle|all]
+
+  speed   requests a second, server CPU a request, latencies (the default)
+  memory  bytes of process memory an item
+  idle    bytes of process memory a connection
+  all     the three
+
+  --only NAME[,NAME]     workloads with these names, or of these key sets (--list shows them)
+  --servers A[,B]        of slabd, memcached, tuned (memcached -R 1000 -o no_lru_maintainer), echo
+  --rounds N             alternated rounds, A B C then C B A (3)
+  --seconds S            each server's time in each round (2)
+  --connections N        connections that send (50)
+  --seed N               of the keys drawn (1)
+  --big                  also the key set of more than 2 GiB
+  --quick                a smoke run below half a minute; its figures mean little
+  --items N              for memory (2000000)
+  --idle N               connections for idle (10000)
+  --syscalls             also count system calls a request, with strace
+  --slabd PATH           the program (the one cargo built)
+  --memcached PATH       the program (memcached)
+  --markdown             print tables in Markdown
+  --out DIR              also keep the results in DIR, by date and commit
+  --list                 name the workloads";
+
+/// What to do.
+#[derive(Debug, Clone, Copy)]
+pub enum Mode {
+    Speed,
+    Memory,
+    Idle,
+    All,
+    /// Not for people: be the echo server for one workload.
+    EchoServer(&'static Workload),
+    List,
+    Help,
+}
+
+/// The settings of one run.
+#[derive(Debug)]
+pub struct Options {
+    pub mode: Mode,
+    pub only: Vec<String>,
+    pub servers: Vec<Kind>,
+    pub rounds: usize,
+    pub duration: Duration,
+    pub connections: usize,
+    pub seed: u64,
+    pub big: bool,
+    pub quick: bool,
+    pub items: u32,
+    pub idle: usize,
+    pub syscalls: bool,
+    pub programs: Programs,
+    pub markdown: bool,
+    pub out: Option<PathBuf>,
+}
+
+impl Options {
+    /// Reads the arguments, the program's name not among them.
+    pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> {
+        let mut options = Options {
+            mode: Mode::Speed,
+            only: Vec::new(),
+            servers: vec![Kind::Slabd, Kind::Memcached, Kind::Echo],
+            rounds: 3,
+            duration: Duration::from_secs(2),
+            connections: 50,
+            seed: 1,
+            big: false,
+            quick: false,
+            items: 2_000_000,
+            idle: 10_000,
+            syscalls: false,
+            programs: Programs {
+                slabd: env!("CARGO_BIN_EXE_slabd").into(),
+                memcached: "memcached".into(),
+            },
+            markdown: false,
+            out: None,
+        };
+        // `cargo test` runs benches without `--bench`, to see that they work.
+        let mut benching = false;
+        while let Some(argument) = arguments.next() {
+            benching = true;
+            let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
+            match argument.as_str() {
+                "--bench" => {}
+                "--only" => options.only.extend(value()?.split(',').map(str::to_string)),
+                "--servers" => options.servers = servers(&value()?)?,
+                "--rounds" => options.rounds = number(&argument, &value()?)?,
+                "--seconds" => {
+                    let seconds = number(&argument, &value()?)?;
+                    options.duration = Duration::try_from_secs_f64(seconds)
+                        .map_err(|error| format!("--seconds {seconds}: {error}"))?;
+                }
+                "--connections" => options.connections = number(&argument, &value()?)?,
+                "--seed" => options.seed = number(&argument, &value()?)?,
+                "--items" => options.items = number(&argument, &value()?)?,
+                "--idle" => options.idle = number(&argument, &value()?)?,
+                "--big" => options.big = true,
+                "--quick" => options.quick = true,
+                "--syscalls" => options.syscalls = true,
+                "--markdown" => options.markdown = true,
+                "--slabd" => options.programs.slabd = value()?.into(),
+                "--memcached" => options.programs.memcached = value()?.into(),
+                "--out" => options.out = Some(value()?.into()),
+                "--echo-server" => {
+                    let name = value()?;
+                    let workload = workloads::by_name(&name).ok_or(format!("no {name}"))?;
+                    options.mode = Mode::EchoServer(workload);
+                }
+                "--list" => options.mode = Mode::List,
+                "--help" | "-h" => options.mode = Mode::Help,
+                mode => options.mode = parse_mode(mode)?,
+            }
+        }
+        options.finish(benching)
+    }
+
+    fn finish(mut self, benching: bool) -> Result<Options, String> {
+        self.quick |= !benching;
+        if self.quick {
+            self.rounds = 1;
+            self.duration = self.duration.min(Duration::from_millis(200));
+            self.items = self.items.min(100_000);
+            self.idle = self.idle.min(500);
+        }
+        if self.rounds == 0 || self.connections == 0 || self.duration.is_zero() {
+            return Err("rounds, connections and seconds must be above 0".to_string());
+        }
+        if let Some(name) = self.only.iter().find(|name| !WORKLOADS.iter().any(|w| named(w, name)))
+        {
+            return Err(format!("no workload or key set is called {name}; see --list"));
+        }
+        Ok(self)
+    }
+
+    /// The workloads to run, in the order of the table.
+    pub fn workloads(&self) -> Vec<&'static Workload> {
+        let wanted = |workload: &&Workload| {
+            let named = self.only.iter().any(|name| named(workload, name));
+            let usual = self.only.is_empty()
+                && (self.big || !workload.key_set.big)
+                && (!self.quick || workload.quick);
+            named || usual
+        };
+        WORKLOADS.iter().filter(wanted).collect()
+    }
+}
+
+fn named(workload: &Workload, name: &str) -> bool {
+    workload.name == name || workload.key_set.name == name
+}
+
+fn number<T: std::str::FromStr>(option: &str, text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("{option} takes a number, not {text}"))
+}
+
+fn servers(text: &str) -> Result<Vec<Kind>, String> {
+    let kind = |name| Kind::ALL.into_iter().find(|kind| kind.name() == name);
+    text.split(',').map(|name| kind(name).ok_or(format!("no server {name}"))).collect()
+}
+
+fn parse_mode(text: &str) -> Result<Mode, String> {
+    match text {
+        "speed" => Ok(Mode::Speed),
+        "memory" => Ok(Mode::Memory),
+        "idle" => Ok(Mode::Idle),
+        "all" => Ok(Mode::All),
+        _ => Err(format!("what is {text}? see --help")),
+    }
+}

@@ -1,0 +1,240 @@
+//! The servers under test: started on one core with all their threads, observed through /proc,
+//! ended when dropped.
+
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use slabd::sys::cpu;
+
+use crate::workloads::Workload;
+
+/// The server and all its threads run here, the load on the other.
+const SERVER_CORE: usize = 0;
+const LOAD_CORE: usize = 1;
+
+/// How long a server may take until it answers.
+const START_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Who is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Slabd,
+    Memcached,
+    /// memcached with the two options that speed it up most.
+    Tuned,
+    Echo,
+}
+
+impl Kind {
+    pub const ALL: [Kind; 4] = [Kind::Slabd, Kind::Memcached, Kind::Tuned, Kind::Echo];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Slabd => "slabd",
+            Kind::Memcached => "memcached",
+            Kind::Tuned => "tuned",
+            Kind::Echo => "echo",
+        }
+    }
+
+    pub fn is_memcached(self) -> bool {
+        matches!(self, Kind::Memcached | Kind::Tuned)
+    }
+
+    fn extra_options(self) -> &'static [&'static str] {
+        match self {
+            Kind::Tuned => &["-R", "1000", "-o", "no_lru_maintainer"],
+            _ => &[],
+        }
+    }
+}
+
+/// Where the programs are.
+#[derive(Debug)]
+pub struct Programs {
+    pub slabd: PathBuf,
+    pub memcached: PathBuf,
+}
+
+/// Processor time a server has used since it began.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct CpuTime {
+    /// All its threads, in nanoseconds.
+    pub total_ns: u64,
+    /// User and system part in clock ticks: only good for the proportion.
+    pub user_ticks: u64,
+    pub system_ticks: u64,
+}
+
+/// A running server.
+pub struct Server {
+    pub kind: Kind,
+    pub address: SocketAddr,
+    child: Child,
+}
+
+impl Server {
+    /// Starts a cache with one worker and waits until it answers.
+    pub fn start(
+        kind: Kind,
+        programs: &Programs,
+        memory_mb: u32,
+        connections: usize,
+    ) -> io::Result<Server> {
+        let program = match kind {
+            Kind::Slabd => &programs.slabd,
+            Kind::Memcached | Kind::Tuned => &programs.memcached,
+            Kind::Echo => unreachable!("the echo server is started for a workload"),
+        };
+        let port = free_port()?;
+        let mut command = Command::new(program);
+        command.args(["-t", "1", "-U", "0", "-l", "127.0.0.1", "-p", &port.to_string()]);
+        command.args(["-m", &memory_mb.to_string(), "-c", &(connections + 100).to_string()]);
+        command.args(kind.extra_options());
+        if fs::metadata("/proc/self")?.uid() == 0 {
+            command.args(["-u", "root"]);
+        }
+        let child = spawn_on_server_core(command.stdin(Stdio::null()))?;
+        let mut server = Server { kind, address: ([127, 0, 0, 1], port).into(), child };
+        server.wait_until_it_answers()?;
+        Ok(server)
+    }
+
+    /// Starts this program's own echo server for `workload`.
+    pub fn start_echo(workload: &Workload) -> io::Result<Server> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["--echo-server", workload.name]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = spawn_on_server_core(&mut command)?;
+        let output = child.stdout.take().expect("stdout is piped");
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line)?;
+        let port: u16 = line.trim().parse().map_err(io::Error::other)?;
+        Ok(Server { kind: Kind::Echo, address: ([127, 0, 0, 1], port).into(), child })
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn wait_until_it_answers(&mut self) -> io::Result<()> {
+        let begun = Instant::now();
+        loop {
+            match self.version() {
+                Ok(_) => return Ok(()),
+                Err(error) if begun.elapsed() > START_DEADLINE => {
+                    return Err(self.failed(&format!("does not answer: {error}")));
+                }
+                Err(_) => std::thread::sleep(Duration::from_millis(5)),
+            }
+            if let Some(status) = self.child.try_wait()? {
+                return Err(self.failed(&format!("ended at once: {status}")));
+            }
+        }
+    }
+
+    fn failed(&self, what: &str) -> io::Error {
+        io::Error::other(format!("{} {what}", self.kind.name()))
+    }
+
+    /// The answer to `version`.
+    pub fn version(&self) -> io::Result<String> {
+        let mut stream = TcpStream::connect(self.address)?;
+        stream.set_read_timeout(Some(START_DEADLINE))?;
+        stream.write_all(b"version\r\n")?;
+        let mut line = String::new();
+        BufReader::new(stream.take(100)).read_line(&mut line)?;
+        match line.trim_end().strip_prefix("VERSION ") {
+            Some(version) => Ok(version.to_string()),
+            None => Err(self.failed(&format!("answers `version` with {line:?}"))),
+        }
+    }
+
+    /// One number of `stats`.
+    pub fn stat(&self, name: &str) -> io::Result<u64> {
+        let mut stream = TcpStream::connect(self.address)?;
+        stream.set_read_timeout(Some(START_DEADLINE))?;
+        stream.write_all(b"stats\r\n")?;
+        for line in BufReader::new(stream).lines() {
+            let line = line?;
+            let mut words = line.split(' ');
+            if words.nth(1) == Some(name) {
+                let value = words.next().unwrap_or_default();
+                return value.parse().map_err(io::Error::other);
+            } else if line == "END" {
+                break;
+            }
+        }
+        Err(self.failed(&format!("has no stat {name}")))
+    }
+
+    /// Processor time of all threads until now.
+    pub fn cpu_time(&self) -> io::Result<CpuTime> {
+        let mut time = CpuTime::default();
+        for task in fs::read_dir(format!("/proc/{}/task", self.pid()))? {
+            time.total_ns += run_time_ns(&fs::read_to_string(task?.path().join("schedstat"))?);
+        }
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid()))?;
+        // The fields after the command name, which may hold anything: state is the first.
+        let fields = stat.rsplit(") ").next().unwrap_or_default();
+        let mut ticks = fields.split(' ').skip(11).map(|text| text.parse().unwrap_or(0));
+        time.user_ticks = ticks.next().unwrap_or(0);
+        time.system_ticks = ticks.next().unwrap_or(0);
+        Ok(time)
+    }
+
+    /// Resident memory in bytes.
+    pub fn resident_bytes(&self) -> io::Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        let kibibytes = kibibytes.and_then(|text| text.parse::<u64>().ok());
+        kibibytes.map(|count| count << 10).ok_or_else(|| self.failed("has no VmRSS"))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself; there is nobody to tell.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Nanoseconds the calling thread has run.
+pub fn own_cpu_ns() -> u64 {
+    fs::read_to_string("/proc/thread-self/schedstat").map_or(0, |text| run_time_ns(&text))
+}
+
+/// Pins the load generator. False if there are not two cores of ours to keep apart.
+pub fn pin_load() -> bool {
+    cpu::core_count() > LOAD_CORE
+        && cpu::pin_current_thread(SERVER_CORE).is_ok()
+        && cpu::pin_current_thread(LOAD_CORE).is_ok()
+}
+
+/// The first number of a schedstat.
+fn run_time_ns(schedstat: &str) -> u64 {
+    schedstat.split(' ').next().and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+/// A child inherits the affinity of the thread that makes it.
+fn spawn_on_server_core(command: &mut Command) -> io::Result<Child> {
+    let pinned = cpu::core_count() > LOAD_CORE && cpu::pin_current_thread(SERVER_CORE).is_ok();
+    let child = command.spawn();
+    if pinned {
+        cpu::pin_current_thread(LOAD_CORE)?;
+    }
+    let name = command.get_program().to_string_lossy().into_owned();
+    child.map_err(|error| io::Error::new(error.kind(), format!("{name}: {error}")))
+}
+
+/// A port nobody listens on at this moment.
+fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}

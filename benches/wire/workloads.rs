@@ -1,0 +1,297 @@
+//! What is asked of the servers: key sets, workloads, and the bytes of each.
+//!
+//! Keys are 16 bytes, values describe themselves (they follow from the key and a generation), so
+//! any reply can be checked. All requests of a workload are built before the clock starts, in an
+//! order drawn by a seeded generator; every batch knows how long its answer must be, so that the
+//! timed loop counts bytes and parses nothing.
+
+/// Bytes of every key.
+pub const KEY_LEN: usize = 16;
+
+/// Generation of the values stored by the fill. Neither letter occurs elsewhere in a reply.
+pub const FILLED: u8 = b'f';
+
+/// Generation of the values stored by a workload.
+pub const REWRITTEN: u8 = b'w';
+
+/// No script grows beyond this: past it a script repeats sooner instead.
+const SCRIPT_BYTES_MAX: usize = 192 << 20;
+
+/// A script repeats no sooner than after this many requests (or twice its keys, if more), so that
+/// no server's caches learn it.
+const SCRIPT_REQUESTS: usize = 1 << 20;
+
+/// A set of keys that a server is filled with before workloads run on it.
+#[derive(Debug, PartialEq)]
+pub struct KeySet {
+    pub name: &'static str,
+    pub keys: u32,
+    pub value_len: usize,
+    /// `-m`: large enough that nothing is evicted.
+    pub memory_mb: u32,
+    /// Takes long to fill: only with `--big`.
+    pub big: bool,
+}
+
+const fn key_set(name: &'static str, keys: u32, value_len: usize) -> KeySet {
+    KeySet { name, keys, value_len, memory_mb: 1024, big: false }
+}
+
+/// Fits the caches of the machine, more or less, in any server.
+const SMALL: KeySet = key_set("10k keys", 10_000, 32);
+/// Does not: one lookup is two or three cache misses.
+const MILLION: KeySet = key_set("1M keys", 1_000_000, 32);
+const TEN_BYTES: KeySet = key_set("10 B values", 100_000, 10);
+const HUNDRED_BYTES: KeySet = key_set("100 B values", 100_000, 100);
+const KIBIBYTE: KeySet = key_set("1 KiB values", 100_000, 1 << 10);
+const LARGE: KeySet = key_set("100 KiB values", 1_000, 100 << 10);
+/// More than 2 GiB in any server that stores 116 bytes of key and value in 128 bytes or more.
+const BIG: KeySet =
+    KeySet { name: "2 GiB", keys: 1 << 24, value_len: 100, memory_mb: 4096, big: true };
+
+/// What one request asks.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Verb {
+    /// One key that is there.
+    Get,
+    /// One key that is not.
+    Miss,
+    /// Stores a value of the key set's length.
+    Set,
+    /// Gets, with this many sets in a hundred.
+    Mix { sets_percent: u64 },
+    /// So many keys in one request.
+    MultiGet { keys: usize },
+}
+
+/// A row of the table.
+#[derive(Debug)]
+pub struct Workload {
+    pub name: &'static str,
+    pub key_set: &'static KeySet,
+    pub verb: Verb,
+    /// Requests sent in one write, and awaited together.
+    pub depth: usize,
+    /// Part of the smoke run.
+    pub quick: bool,
+}
+
+const MIX: Verb = Verb::Mix { sets_percent: 10 };
+const MULTI: Verb = Verb::MultiGet { keys: 100 };
+
+const fn row(name: &'static str, key_set: &'static KeySet, verb: Verb, depth: usize) -> Workload {
+    Workload { name, key_set, verb, depth, quick: false }
+}
+
+const fn quick(name: &'static str, key_set: &'static KeySet, verb: Verb, depth: usize) -> Workload {
+    Workload { name, key_set, verb, depth, quick: true }
+}
+
+/// Every workload, in the order of the table; those of one key set stand together.
+pub static WORKLOADS: [Workload; 27] = [
+    row("get", &MILLION, Verb::Get, 1),
+    row("set", &MILLION, Verb::Set, 1),
+    row("mix", &MILLION, MIX, 1),
+    row("get-p32", &MILLION, Verb::Get, 32),
+    row("set-p32", &MILLION, Verb::Set, 32),
+    row("mix-p32", &MILLION, MIX, 32),
+    row("miss-p32", &MILLION, Verb::Miss, 32),
+    row("mget100", &MILLION, MULTI, 1),
+    quick("get-10k", &SMALL, Verb::Get, 1),
+    quick("set-10k", &SMALL, Verb::Set, 1),
+    quick("mix-10k", &SMALL, MIX, 1),
+    quick("get-p32-10k", &SMALL, Verb::Get, 32),
+    quick("set-p32-10k", &SMALL, Verb::Set, 32),
+    quick("mget100-10k", &SMALL, MULTI, 1),
+    row("get-p32-10B", &TEN_BYTES, Verb::Get, 32),
+    row("set-p32-10B", &TEN_BYTES, Verb::Set, 32),
+    row("get-p32-100B", &HUNDRED_BYTES, Verb::Get, 32),
+    row("set-p32-100B", &HUNDRED_BYTES, Verb::Set, 32),
+    row("get-1KiB", &KIBIBYTE, Verb::Get, 1),
+    row("get-p32-1KiB", &KIBIBYTE, Verb::Get, 32),
+    row("set-p32-1KiB", &KIBIBYTE, Verb::Set, 32),
+    quick("get-100KiB", &LARGE, Verb::Get, 1),
+    quick("set-100KiB", &LARGE, Verb::Set, 1),
+    row("get-2GiB", &BIG, Verb::Get, 1),
+    row("get-p32-2GiB", &BIG, Verb::Get, 32),
+    row("set-p32-2GiB", &BIG, Verb::Set, 32),
+    row("mget100-2GiB", &BIG, MULTI, 1),
+];
+
+/// The workload of that name.
+pub fn by_name(name: &str) -> Option<&'static Workload> {
+    WORKLOADS.iter().find(|workload| workload.name == name)
+}
+
+/// What one request of a script is: the verbs, with the mix decided.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Kind {
+    Get,
+    Miss,
+    Set,
+}
+
+/// Appends the key of `index`; the keys of misses share nothing with those filled.
+pub fn push_key(index: u32, kind: Kind, out: &mut Vec<u8>) {
+    out.extend_from_slice(if kind == Kind::Miss { b"mis:" } else { b"key:" });
+    out.extend_from_slice(&digits(index));
+}
+
+/// Appends the value of key `index`: the generation and the key's digits, lowest first, repeated.
+pub fn push_value(index: u32, generation: u8, len: usize, out: &mut Vec<u8>) {
+    let mut block = *b"?0123456789ab...";
+    block[0] = generation;
+    block[1..13].copy_from_slice(&digits(index));
+    block[1..13].reverse();
+    let end = out.len() + len;
+    while out.len() < end {
+        let some = block.len().min(end - out.len());
+        out.extend_from_slice(&block[..some]);
+    }
+}
+
+fn digits(mut number: u32) -> [u8; 12] {
+    let mut text = [b'0'; 12];
+    for digit in text.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+    text
+}
+
+/// Appends one request in classic text. Other dialects will be siblings of this function and of
+/// [`push_reply`].
+pub fn push_request(kind: Kind, keys: &[u32], value_len: usize, out: &mut Vec<u8>) {
+    if kind == Kind::Set {
+        push_set(keys[0], REWRITTEN, value_len, out);
+        return;
+    }
+    out.extend_from_slice(b"get");
+    for &key in keys {
+        out.push(b' ');
+        push_key(key, kind, out);
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends a set of key `index` with its value.
+pub fn push_set(index: u32, generation: u8, value_len: usize, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"set ");
+    push_key(index, Kind::Set, out);
+    out.extend_from_slice(format!(" 0 0 {value_len}\r\n").as_bytes());
+    push_value(index, generation, value_len, out);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends the answer that a request must get, values being of `generation`.
+pub fn push_reply(kind: Kind, keys: &[u32], generation: u8, value_len: usize, out: &mut Vec<u8>) {
+    match kind {
+        Kind::Set => out.extend_from_slice(b"STORED\r\n"),
+        Kind::Miss => out.extend_from_slice(b"END\r\n"),
+        Kind::Get => {
+            for &key in keys {
+                out.extend_from_slice(b"VALUE ");
+                push_key(key, kind, out);
+                out.extend_from_slice(format!(" 0 {value_len}\r\n").as_bytes());
+                push_value(key, generation, value_len, out);
+                out.extend_from_slice(b"\r\n");
+            }
+            out.extend_from_slice(b"END\r\n");
+        }
+    }
+}
+
+/// SplitMix64: small, seeded, uniform enough to pick keys.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
+    }
+}
+
+/// The requests of a workload, in order: what is asked and for which keys.
+pub struct Picks<'a> {
+    workload: &'a Workload,
+    random: Random,
+    /// The keys of the request picked last.
+    pub keys: Vec<u32>,
+}
+
+impl<'a> Picks<'a> {
+    pub fn new(workload: &'a Workload, seed: u64) -> Self {
+        Picks { workload, random: Random(seed), keys: Vec::new() }
+    }
+
+    /// Picks the next request: its kind is returned, its keys stand in `keys`.
+    pub fn next(&mut self) -> Kind {
+        let (kind, keys) = match self.workload.verb {
+            Verb::Get => (Kind::Get, 1),
+            Verb::Miss => (Kind::Miss, 1),
+            Verb::Set => (Kind::Set, 1),
+            Verb::MultiGet { keys } => (Kind::Get, keys),
+            Verb::Mix { sets_percent } => {
+                let set = self.random.below(100) < sets_percent;
+                (if set { Kind::Set } else { Kind::Get }, 1)
+            }
+        };
+        let key_count = u64::from(self.workload.key_set.keys);
+        self.keys.clear();
+        self.keys.extend((0..keys).map(|_| self.random.below(key_count) as u32));
+        kind
+    }
+}
+
+/// Requests that are sent in one write, and what they are answered.
+pub struct Batch {
+    /// Where its bytes begin in the script; they end where the next batch's begin.
+    pub start: usize,
+    pub end: usize,
+    pub reply_len: usize,
+    /// The last bytes of the answer.
+    pub tail: [u8; 4],
+}
+
+/// All bytes of a workload, ready to send.
+pub struct Script {
+    pub bytes: Vec<u8>,
+    pub batches: Vec<Batch>,
+    /// Requests a batch.
+    pub depth: usize,
+}
+
+impl Script {
+    /// Builds the script; the same seed gives the same bytes.
+    pub fn build(workload: &Workload, seed: u64) -> Script {
+        let value_len = workload.key_set.value_len;
+        let mut picks = Picks::new(workload, seed);
+        let mut script = Script { bytes: Vec::new(), batches: Vec::new(), depth: workload.depth };
+        let requests = SCRIPT_REQUESTS.max(2 * workload.key_set.keys as usize);
+        let keys_each = if let Verb::MultiGet { keys } = workload.verb { keys } else { 1 };
+        let mut reply = Vec::new();
+        for _ in 0..requests / keys_each / workload.depth {
+            let start = script.bytes.len();
+            reply.clear();
+            for _ in 0..workload.depth {
+                let kind = picks.next();
+                push_request(kind, &picks.keys, value_len, &mut script.bytes);
+                push_reply(kind, &picks.keys, FILLED, value_len, &mut reply);
+            }
+            let tail = *reply.last_chunk().expect("every answer ends in a line");
+            let end = script.bytes.len();
+            script.batches.push(Batch { start, end, reply_len: reply.len(), tail });
+            if script.bytes.len() >= SCRIPT_BYTES_MAX {
+                break;
+            }
+        }
+        script
+    }
+}

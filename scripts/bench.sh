@@ -1,0 +1,8 @@
+#!/bin/sh
+# Measures slabd beside memcached and an echo server and keeps the result in benches/results.
+# Takes the options of the bench (see --help); for the README's table: scripts/bench.sh all --big
+set -eu
+cd "$(dirname "$0")/.."
+cargo build --release --bin slabd
+exec cargo bench --bench wire -- --slabd "$PWD/target/release/slabd" \
+    --out "$PWD/benches/results" --markdown "$@"
