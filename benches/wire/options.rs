@@ -26,7 +26,7 @@ usage: cargo bench --bench wire -- [OPTIONS] [speed|memory|idle|all]
   --quick                a smoke run below half a minute; its figures mean little
   --items N              for memory (2000000)
   --idle N               connections for idle (10000)
-  --syscalls             also count system calls a request, with strace
+  --syscalls             also count system calls a request, with perf
   --slabd PATH           the program (the one cargo built)
   --memcached PATH       the program (memcached)
   --markdown             print tables in Markdown

@@ -86,7 +86,7 @@ fn measure_one(
     }
     if options.syscalls {
         for (server, cell) in servers.iter().zip(&mut cells) {
-            progress::show(&format!("{} strace {}", workload.name, server.kind.name()));
+            progress::show(&format!("{} system calls {}", workload.name, server.kind.name()));
             cell.syscalls = Some(syscalls::count(server, &script, options.connections)?);
         }
     }

@@ -1,7 +1,11 @@
-//! System calls a request, counted by strace in a run of its own: it slows the server many times.
+//! System calls a request, in a run of its own.
+//!
+//! `perf stat` counts them at the kernel's tracepoint. strace would count too, but it slows a
+//! server so much that requests queue up and are served many at a time, which is what one wants
+//! to know. Needs perf and the right to use tracepoints.
 
 use std::fs;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -9,7 +13,7 @@ use crate::load::Load;
 use crate::server::Server;
 use crate::workloads::Script;
 
-const COUNTED: Duration = Duration::from_secs(1);
+const COUNTED: Duration = Duration::from_millis(500);
 const ATTACH_DEADLINE: Duration = Duration::from_secs(5);
 
 /// System calls of all the server's threads for each request of the script.
@@ -17,38 +21,36 @@ pub fn count(server: &Server, script: &Script, connections: usize) -> io::Result
     let mut load = Load::connect(server.address, script, connections)?;
     load.run_until(Instant::now() + COUNTED / 4)?;
     let before = load.requests;
-    let mut strace = Command::new("strace")
-        .args(["-c", "-f", "-p", &server.pid().to_string()])
+    let mut perf = Command::new("perf")
+        .args(["stat", "-x,", "-e", "raw_syscalls:sys_enter", "-p", &server.pid().to_string()])
         .stderr(Stdio::piped())
         .spawn()?;
-    // Both are ended whatever happens in between.
-    let outcome = wait_until_attached(server, &mut strace)
-        .and_then(|()| load.run_until(Instant::now() + COUNTED));
-    Command::new("kill").args(["-INT", &strace.id().to_string()]).status()?;
-    let mut summary = String::new();
-    let output = strace.stderr.take().expect("stderr is piped");
-    BufReader::new(output).read_to_string(&mut summary)?;
-    strace.wait()?;
+    // perf is ended whatever happens in between.
+    let outcome =
+        wait_until_attached(&mut perf).and_then(|()| load.run_until(Instant::now() + COUNTED));
+    Command::new("kill").args(["-INT", &perf.id().to_string()]).status()?;
+    let mut output = String::new();
+    perf.stderr.take().expect("stderr is piped").read_to_string(&mut output)?;
+    perf.wait()?;
     outcome?;
-    let total = summary.lines().rfind(|line| line.ends_with(" total"));
-    let calls = total.and_then(|line| line.split_whitespace().nth(3));
-    let calls: f64 = calls
-        .and_then(|text| text.parse().ok())
-        .ok_or_else(|| io::Error::other(format!("strace says {summary}")))?;
+    let calls = output.split(',').next().and_then(|text| text.trim().parse::<f64>().ok());
+    let calls = calls.ok_or_else(|| io::Error::other(format!("perf says {output}")))?;
     Ok(calls / (load.requests - before).max(1) as f64)
 }
 
-fn wait_until_attached(server: &Server, strace: &mut Child) -> io::Result<()> {
+/// perf counts from the moment it holds its events.
+fn wait_until_attached(perf: &mut Child) -> io::Result<()> {
     let begun = Instant::now();
     loop {
-        let status = fs::File::open(format!("/proc/{}/status", server.pid()))?;
-        for line in BufReader::new(status).lines() {
-            if line?.strip_prefix("TracerPid:").is_some_and(|pid| pid.trim() != "0") {
+        for file in fs::read_dir(format!("/proc/{}/fd", perf.id()))? {
+            let target = fs::read_link(file?.path()).unwrap_or_default();
+            if target.to_string_lossy().contains("perf_event") {
+                std::thread::sleep(Duration::from_millis(20));
                 return Ok(());
             }
         }
-        if begun.elapsed() > ATTACH_DEADLINE || strace.try_wait()?.is_some() {
-            return Err(io::Error::other("strace cannot attach"));
+        if begun.elapsed() > ATTACH_DEADLINE || perf.try_wait()?.is_some() {
+            return Err(io::Error::other("perf cannot attach"));
         }
         std::thread::sleep(Duration::from_millis(5));
     }
