@@ -325,3 +325,67 @@ fn candidates(prefix: &str) -> Vec<String> {
         .map(|row| format!("'--{}'", row.2))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXAMPLE: &str = include_str!("../../memcached.conf.example");
+
+    fn typed(words: &[&str]) -> Vec<(Opt, String, u32)> {
+        let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+        let flags = parse("slabd", &words, &Origin::CommandLine).unwrap();
+        let plain = |flag: Flag| (flag.opt, flag.value.into_string().unwrap(), flag.count);
+        flags.into_iter().map(plain).collect()
+    }
+
+    #[test]
+    fn clap_finds_no_fault_with_the_table() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_option_is_in_the_example_file() {
+        for row in rows() {
+            let mentioned = match row {
+                (_, '\0', long, _, _) => EXAMPLE.contains(&format!("--{long}")),
+                (_, short, _, "", _) => EXAMPLE.contains(&format!("-{short}")),
+                (_, short, _, _, _) => {
+                    EXAMPLE.contains(&format!("-{short} ")) || {
+                        EXAMPLE.contains(&format!("-{short},"))
+                    }
+                }
+            };
+            assert!(mentioned, "{row:?}");
+        }
+    }
+
+    #[test]
+    fn options_keep_the_order_they_were_typed_in() {
+        let flags = typed(&["-vp1", "-o", "a", "-c", "2", "-p", "-1", "-oa=b,c", "-vv", "--po=3"]);
+        let expected = [
+            (Opt::Port, "1", 1),
+            (Opt::Extended, "a", 1),
+            (Opt::ConnLimit, "2", 1),
+            (Opt::Port, "-1", 1),
+            (Opt::Extended, "a=b,c", 1),
+            (Opt::Verbose, "", 3),
+            (Opt::Port, "3", 1),
+        ];
+        assert_eq!(flags, expected.map(|(opt, value, count)| (opt, value.to_owned(), count)));
+    }
+
+    #[test]
+    fn a_switch_may_be_repeated() {
+        assert_eq!(typed(&["-A", "-AF", "-A"]).len(), 2);
+    }
+
+    #[test]
+    fn names_are_as_typed() {
+        assert_eq!(Opt::ConnLimit.name(), "-c");
+        assert_eq!(Opt::Config.name(), "--config");
+        for row in rows() {
+            assert!(row.0.name().len() > 1, "{row:?}");
+        }
+    }
+}

@@ -147,10 +147,8 @@ struct Sub<'a> {
 impl SubOptions {
     /// Takes a list, from left to right.
     pub fn apply(&mut self, list: &str, config: &mut Config) -> Result<(), ConfigError> {
-        if list.is_empty() {
-            return Ok(());
-        }
-        for text in list.split(',') {
+        let list = list.strip_suffix(',').unwrap_or(list); // as getsubopt has it
+        for text in list.split(',').filter(|_| !list.is_empty()) {
             let (name, value) = match text.split_once('=') {
                 Some((name, value)) => (name, Some(value)),
                 None => (text, None),
