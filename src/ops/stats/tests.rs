@@ -170,11 +170,10 @@ fn items_are_listed_for_classes_that_hold_some() {
     let lines = lines(items, &config, &shared, &store());
     let expected = "number 325,number_hot 1,number_warm 20,number_cold 300,number_temp 4,\
         age_hot 11,age_warm 12,age 13,mem_requested 31000,evicted 28,evicted_nonzero 29,\
-        evicted_time 30,outofmemory 33,tailrepairs 0,reclaimed 34,\
-        expired_unfetched 35,evicted_unfetched 31,evicted_active 32,crawler_reclaimed 36,\
-        crawler_items_checked 37,moves_to_cold 38,moves_to_warm 39,moves_within_lru 40,direct_reclaims 41,\
-        hits_to_hot 5,hits_to_warm 60,\
-        hits_to_cold 700,hits_to_temp 8";
+        evicted_time 30,outofmemory 33,tailrepairs 0,reclaimed 34,expired_unfetched 35,\
+        evicted_unfetched 31,evicted_active 32,crawler_reclaimed 36,crawler_items_checked 37,\
+        moves_to_cold 38,moves_to_warm 39,moves_within_lru 40,direct_reclaims 41,\
+        hits_to_hot 5,hits_to_warm 60,hits_to_cold 700,hits_to_temp 8";
     let expected: Vec<_> = expected.split(',').map(|line| format!("items:2:{line}")).collect();
     assert_eq!(lines, expected);
 }
