@@ -74,7 +74,9 @@ fn idle_one(kind: Kind, options: &Options) -> io::Result<Growth> {
         })?;
         connection.set_read_timeout(Some(ACCEPT_DEADLINE))?;
         connections.push(connection);
-        progress::show(&format!("idle: {} {count} of {}", kind.name(), options.idle));
+        if count.is_multiple_of(500) {
+            progress::show(&format!("idle: {} {count} of {}", kind.name(), options.idle));
+        }
     }
     let wanted = connected + options.idle as u64;
     let begun = Instant::now();
