@@ -1,0 +1,231 @@
+//! The same random conversations, played to slabd and to Debian's memcached side by side: every
+//! reply byte is compared. What differs on purpose is listed in `differences.txt`, and nowhere
+//! else.
+//!
+//! `SLABD_DIFFERENTIAL_COUNT` plays more conversations, `SLABD_DIFFERENTIAL_SEED` others (or the
+//! ones of a run that failed: it prints its seed).
+
+#[path = "../common/mod.rs"]
+mod common;
+mod generator;
+mod player;
+mod requests;
+mod rules;
+
+use std::net::SocketAddr;
+
+use common::{Server, readable};
+use generator::{Conversation, Step, conversation};
+use player::{Outcome, play};
+use rules::Rule;
+
+/// Conversations in a run.
+const COUNT: u64 = 20_000;
+/// At most one in this many may be excused: the test must not excuse itself away.
+const EXCUSED_MAX: usize = 5;
+const MEMCACHED: &str = "/usr/bin/memcached";
+
+/// The two servers, and what was seen of their differences.
+struct Comparison {
+    ours: SocketAddr,
+    theirs: SocketAddr,
+    rules: Vec<Rule>,
+    plays: u64,
+    resets: usize,
+    unsteady: usize,
+}
+
+#[test]
+fn slabd_and_memcached_answer_alike() {
+    assert!(
+        std::path::Path::new(MEMCACHED).exists(),
+        "this test compares with {MEMCACHED}, which is not installed: run scripts/test, or \
+         `apt-get install memcached`"
+    );
+    let (ours, theirs) = (Server::start(), Server::of_program(MEMCACHED, &[]));
+    let mut comparison = Comparison {
+        ours: ours.address(),
+        theirs: theirs.address(),
+        rules: rules::read(),
+        plays: 0,
+        resets: 0,
+        unsteady: 0,
+    };
+    let count = number("SLABD_DIFFERENTIAL_COUNT").unwrap_or(COUNT);
+    let first = number("SLABD_DIFFERENTIAL_SEED").unwrap_or_else(random_seed);
+    println!("{count} conversations from SLABD_DIFFERENTIAL_SEED={first}");
+    let mut failures = Vec::new();
+    for seed in first..first + count {
+        failures.extend(comparison.compare(seed));
+        if failures.len() >= 5 {
+            break;
+        }
+    }
+    comparison.report(count);
+    assert!(failures.is_empty(), "\n{}", failures.join("\n"));
+    comparison.assert_sane(count);
+}
+
+impl Comparison {
+    /// Play one conversation to both; what was not explained.
+    fn compare(&mut self, seed: u64) -> Option<String> {
+        let (conversation, ours, theirs) = self.play_both(seed, usize::MAX, false);
+        if self.alike(&ours, &theirs) {
+            return None;
+        }
+        // An expiry of a second or two may have come between, or the end of the conversation
+        // before an answer was sent: only what happens twice, to a patient client, counts.
+        let steps = conversation.steps.len();
+        let culprit = (1..=steps).find(|&n| {
+            let (_, ours, theirs) = self.play_both(seed, n, true);
+            !self.alike(&ours, &theirs)
+        })?;
+        let (conversation, ours, theirs) = self.play_both(seed, culprit, true);
+        if self.alike(&ours, &theirs) {
+            return None;
+        }
+        if self.reference_is_unsteady(seed, culprit) {
+            self.unsteady += 1;
+            return None;
+        }
+        let request = step_bytes(&conversation.steps[culprit - 1]);
+        let common = ours.bytes.iter().zip(&theirs.bytes).take_while(|(a, b)| a == b).count();
+        let at_line = ours.bytes[..common].iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
+        let (our_rest, their_rest) = (&ours.bytes[at_line..], &theirs.bytes[at_line..]);
+        let explanation =
+            self.rules.iter_mut().find(|rule| rule.explains(&request, their_rest, our_rest));
+        if let Some(rule) = explanation {
+            rule.met += 1;
+            return None;
+        }
+        Some(format!(
+            "SLABD_DIFFERENTIAL_SEED={seed} SLABD_DIFFERENTIAL_COUNT=1, step {culprit} of {steps}:\n{}\
+             slabd:\n{}memcached{}:\n{}",
+            readable(&request),
+            readable(our_rest),
+            if theirs.reset { " (then a reset)" } else { "" },
+            readable(their_rest),
+        ))
+    }
+
+    /// The first `steps` steps to both servers, with keys that were never used before.
+    fn play_both(
+        &mut self,
+        seed: u64,
+        steps: usize,
+        patient: bool,
+    ) -> (Conversation, Outcome, Outcome) {
+        self.plays += 1;
+        let conversation = conversation(seed, &format!("{:07}", self.plays));
+        let steps = steps.min(conversation.steps.len());
+        let mut ours = play(self.ours, &conversation, steps, patient);
+        let mut theirs = play(self.theirs, &conversation, steps, patient);
+        ours.bytes = normalised(&ours.bytes);
+        theirs.bytes = normalised(&theirs.bytes);
+        (conversation, ours, theirs)
+    }
+
+    /// memcached does not answer the same twice: it reads memory behind a value of spaces when
+    /// asked to increment it, and closes at different points of what it has not read.
+    fn reference_is_unsteady(&mut self, seed: u64, steps: usize) -> bool {
+        let mut answers = Vec::new();
+        for round in 0..12 {
+            self.plays += 1;
+            let conversation = conversation(seed, &format!("{:07}", self.plays));
+            let outcome = play(self.theirs, &conversation, steps, round % 2 == 0);
+            let tag = format!("{:07}", self.plays);
+            let text = String::from_utf8_lossy(&normalised(&outcome.bytes)).replace(&tag, "");
+            answers.push(text);
+        }
+        answers.windows(2).any(|pair| pair[0] != pair[1])
+    }
+
+    /// Equal, but for what a reset on memcached's side has swallowed (it closes with bytes
+    /// unread).
+    fn alike(&mut self, ours: &Outcome, theirs: &Outcome) -> bool {
+        if theirs.reset && ours.bytes.starts_with(&theirs.bytes) {
+            self.resets += 1;
+            return true;
+        }
+        ours.bytes == theirs.bytes
+    }
+
+    fn report(&self, count: u64) {
+        println!("{count} conversations, {} plays; explained differences:", self.plays);
+        for rule in &self.rules {
+            println!("{:8} {}", rule.met, rule.name);
+        }
+        println!("{:8} times memcached did not answer the same twice", self.unsteady);
+        println!("{:8} resets of memcached, answers compared up to there", self.resets);
+    }
+
+    /// Every listed difference was met, and few conversations were excused.
+    fn assert_sane(&self, count: u64) {
+        let excused: usize = self.rules.iter().map(|rule| rule.met).sum();
+        let most = count as usize / EXCUSED_MAX;
+        assert!(self.unsteady <= count as usize / 500 + 1, "{} unsteady answers", self.unsteady);
+        assert!(excused <= most, "{excused} of {count} conversations were excused");
+        if count >= COUNT {
+            for rule in &self.rules {
+                assert!(rule.met > 0, "{} is listed but never happens", rule.name);
+            }
+        }
+    }
+}
+
+fn step_bytes(step: &Step) -> Vec<u8> {
+    match step {
+        Step::Say(bytes) => bytes.clone(),
+        Step::LearnCas(key) => format!("gets {key}\r\nversion\r\n").into_bytes(),
+        Step::UseCas(head, tail) => format!("{head}<cas>{tail}").into_bytes(),
+    }
+}
+
+/// The version is each server's own; CAS values are compared by where they reappear.
+fn normalised(answers: &[u8]) -> Vec<u8> {
+    let mut seen: Vec<Vec<u8>> = Vec::new();
+    let mut out = Vec::with_capacity(answers.len());
+    let mut rest = answers;
+    while let Some(end) = rest.iter().position(|&b| b == b'\n') {
+        let (line, behind) = rest.split_at(end + 1);
+        rest = behind;
+        if line.starts_with(b"VERSION ") {
+            out.extend_from_slice(b"VERSION *\r\n");
+            continue;
+        }
+        let words: Vec<&[u8]> = line.trim_ascii_end().split(|&b| b == b' ').collect();
+        let len = words.get(3).and_then(|word| std::str::from_utf8(word).ok()?.parse().ok());
+        let (b"VALUE", Some(len)) = (words[0], len) else {
+            out.extend_from_slice(line);
+            continue;
+        };
+        if let [.., cas] = &words[..]
+            && words.len() == 5
+        {
+            let place = seen.iter().position(|known| known == cas).unwrap_or(seen.len());
+            if place == seen.len() {
+                seen.push(cas.to_vec());
+            }
+            out.extend(words[..4].join(&b' '));
+            out.extend(format!(" cas#{place}\r\n").bytes());
+        } else {
+            out.extend_from_slice(line);
+        }
+        let data: usize = len;
+        let (data, behind) = rest.split_at(data.min(rest.len()));
+        out.extend_from_slice(data);
+        rest = behind;
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
+fn number(variable: &str) -> Option<u64> {
+    let value = std::env::var(variable).ok()?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{variable}={value} is no number")))
+}
+
+fn random_seed() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.expect("after 1970").as_nanos() as u64 >> 10
+}

@@ -1,0 +1,96 @@
+//! What kind of request line it was: the predicates that `differences.txt` names. A step may hold
+//! several lines (a mutation can cut one in two); a predicate is true if any line is of its kind.
+
+const STORAGE: [&[u8]; 6] = [b"set", b"add", b"replace", b"append", b"prepend", b"cas"];
+
+/// A predicate by the name that `differences.txt` uses.
+pub fn predicate(name: &str) -> Option<fn(&[u8]) -> bool> {
+    let known: [(&str, fn(&[u8]) -> bool); 15] = [
+        ("too-few-words", |step| any(step, too_few_words)),
+        ("short-line", |step| step.split_inclusive(|&b| b == b'\n').any(|line| line.len() < 4)),
+        ("leading-space", |step| any(step, |line| line.starts_with(b" "))),
+        ("bad-storage-number", |step| any(step, bad_storage_number)),
+        ("bad-length", |step| any(step, bad_length)),
+        ("long-storage-key", |step| any(step, |line| storage(line) && long_key(line))),
+        ("extra-storage-words", |step| any(step, |line| storage(line) && count(line) > 5)),
+        ("delete-words", |step| any(step, |line| is(line, &[b"delete"]) && count(line) > 2)),
+        ("delete-noreply", |step| any(step, |line| words(line) == [&b"delete"[..], b"noreply"])),
+        ("verbosity", |step| any(step, |line| is(line, &[b"verbosity"]))),
+        ("arith-delta", |step| any(step, |line| is(line, &[b"incr", b"decr"]))),
+        ("touch-number", |step| any(step, |line| is(line, &[b"touch", b"gat", b"gats"]))),
+        ("unknown-noreply", |step| any(step, |line| line.ends_with(b"noreply"))),
+        ("http", |step| any(step, |line| line.windows(5).any(|part| part == b"HTTP/"))),
+        ("any", |_| true),
+    ];
+    known.into_iter().find(|(known, _)| *known == name).map(|(_, predicate)| predicate)
+}
+
+fn any(step: &[u8], is_kind: impl Fn(&[u8]) -> bool) -> bool {
+    step.split(|&b| b == b'\n').any(|line| is_kind(line.strip_suffix(b"\r").unwrap_or(line)))
+}
+
+fn words(line: &[u8]) -> Vec<&[u8]> {
+    line.split(|&b| b == b' ').filter(|word| !word.is_empty()).collect()
+}
+
+fn count(line: &[u8]) -> usize {
+    words(line).len()
+}
+
+fn is(line: &[u8], verbs: &[&[u8]]) -> bool {
+    words(line).first().is_some_and(|word| verbs.contains(word))
+}
+
+fn storage(line: &[u8]) -> bool {
+    is(line, &STORAGE)
+}
+
+fn long_key(line: &[u8]) -> bool {
+    words(line).get(1).is_some_and(|key| key.len() > 250)
+}
+
+fn too_few_words(line: &[u8]) -> bool {
+    let wanted = match words(line).first().copied() {
+        Some(b"get" | b"gets" | b"delete" | b"verbosity") => 2,
+        Some(b"incr" | b"decr" | b"touch" | b"gat" | b"gats") => 3,
+        Some(verb) if STORAGE.contains(&verb) => {
+            if verb == b"cas" {
+                6
+            } else {
+                5
+            }
+        }
+        _ => 0,
+    };
+    count(line) < wanted
+}
+
+fn digits(word: &[u8]) -> bool {
+    !word.is_empty() && word.iter().all(u8::is_ascii_digit)
+}
+
+/// Flags, expiry or CAS are not plain numbers of a size that both parsers take.
+fn bad_storage_number(line: &[u8]) -> bool {
+    let words = words(line);
+    let plain = |word: &[u8]| {
+        let unsigned = word.strip_prefix(b"-").unwrap_or(word);
+        digits(unsigned) && word.len() <= 10
+    };
+    storage(line)
+        && words.get(2..4).is_some_and(|numbers| {
+            let flags: Option<u64> =
+                std::str::from_utf8(numbers[0]).ok().and_then(|w| w.parse().ok());
+            let expiry: Option<i32> =
+                std::str::from_utf8(numbers[1]).ok().and_then(|w| w.parse().ok());
+            let cas = words[0] == b"cas" && !words.get(5).is_some_and(|cas| digits(cas));
+            !numbers.iter().all(|word| plain(word))
+                || flags.is_none_or(|flags| flags > u64::from(u32::MAX))
+                || expiry.is_none()
+                || cas
+        })
+}
+
+fn bad_length(line: &[u8]) -> bool {
+    let words = words(line);
+    storage(line) && words.get(4).is_some_and(|len| !digits(len) || len.len() > 7)
+}
