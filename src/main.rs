@@ -1,7 +1,7 @@
 //! Arguments → config → server → exit code.
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use slabd::ops::config::error::{ConfigError, EXIT_FAILURE, EXIT_OS};
@@ -19,7 +19,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            let _ = writeln!(std::io::stderr(), "{error}"); // with stderr closed, the code says it
             ExitCode::from(error.code)
         }
     }
@@ -36,9 +36,13 @@ fn run(config: Config) -> Result<(), ConfigError> {
     .map_err(|message| ConfigError::new(EXIT_OS, message))
 }
 
+/// A reader that has seen enough, as in `-h | head`, is no error.
 fn print(text: &str) -> Result<(), ConfigError> {
     let mut out = std::io::stdout();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(|error| ConfigError::new(EXIT_FAILURE, format!("Cannot print: {error}")))
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(ConfigError::new(EXIT_FAILURE, format!("Cannot print: {error}")))
+        }
+        _ => Ok(()),
+    }
 }

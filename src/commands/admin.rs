@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::{Context, Next, exptime};
+use crate::ops::logging;
 use crate::ops::stats::{self, Sources};
 use crate::protocol::{Admin, ClientError, Exptime, Reply, ShutdownMode, Stats, Style};
 
@@ -47,7 +48,9 @@ pub(super) fn admin(cx: &Context<'_>, admin: &Admin<'_>, style: Style, out: &mut
             reply.line("OK");
         }
         Admin::Verbosity(level) => {
-            cx.shared.verbosity.store(level.min(VERBOSITY_MAX), Relaxed);
+            let level = level.min(VERBOSITY_MAX);
+            cx.shared.verbosity.store(level, Relaxed);
+            logging::set_verbosity(level);
             reply.line("OK");
         }
         Admin::Shutdown(ShutdownMode::Now) => return Next::Shutdown { graceful: false },

@@ -3,7 +3,7 @@
 //!
 //! The result is a list of [`Flag`]s in the order they were typed, because memcached reads its
 //! options from left to right and some depend on that order. Nothing has a meaning yet:
-//! `ops::config` gives it one. Every entry of [`OPTIONS`] appears exactly once in the help.
+//! `ops::config` gives it one. Every entry of `OPTIONS` appears exactly once in the help.
 
 use std::ffi::OsString;
 

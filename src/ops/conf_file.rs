@@ -29,7 +29,8 @@ pub struct Line {
 
 /// All lines that have an option. `name` is the file's, for errors.
 pub fn lines(name: &str, bytes: &[u8]) -> Result<Vec<Line>, ConfigError> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes); // some editors' byte order mark
+    let byte_order_mark = b"\xef\xbb\xbf"; // that some editors leave
+    let bytes = bytes.strip_prefix(byte_order_mark).unwrap_or(bytes);
     let mut lines = Vec::new();
     for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         let number = index + 1;
@@ -90,6 +91,7 @@ fn dashed(mut words: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::collection;
     use proptest::prelude::*;
 
     fn words(text: &str) -> Vec<Vec<String>> {
@@ -153,7 +155,7 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
 
         #[test]
-        fn any_bytes_are_lines_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn any_bytes_are_lines_or_an_error(bytes in collection::vec(any::<u8>(), 0..200)) {
             for line in lines("f", &bytes).unwrap_or_default() {
                 prop_assert!(!line.words.is_empty());
                 prop_assert!(line.words[0].as_encoded_bytes().starts_with(b"-"));

@@ -6,7 +6,7 @@
 use std::io;
 
 use super::config::Config;
-use super::config::error::{ConfigError, EXIT_NO_USER, EXIT_OS};
+use super::config::error::{ConfigError, EXIT_NO_USER, EXIT_OS, EXIT_USAGE};
 use super::logging;
 use crate::sys::process::{self, Daemon, PidFile, User};
 
@@ -47,20 +47,18 @@ impl Startup {
             process::raise_core_limit()
                 .map_err(|_| ConfigError::new(EXIT_OS, "failed to ensure corefile creation"))?;
         }
-        process::raise_file_limit(file_limit(config)).map_err(|_| {
-            let message = "failed to set rlimit for open files. Try starting as root or \
-                           requesting smaller maxconns value.";
-            let value = config.max_connections.to_string();
-            ConfigError::new(EXIT_OS, message).about("-c", &value, "less, or a higher ulimit -n")
-        })?;
+        raise_file_limit(config)?;
         if config.lock_memory
             && let Err(error) = process::lock_memory()
         {
-            log::warn!("-k: memory is not locked: {error}");
+            log::warn!("-k: memory is not locked; it takes root or ulimit -l unlimited: {error}");
         }
         if let Some((user, name)) = user {
             user.become_it()
                 .map_err(|error| os(&format!("failed to assume identity of user {name}"), error))?;
+            if config.core_dumps {
+                process::allow_core_dumps().map_err(|e| os("failed to ensure core files", e))?;
+            }
             if config.user.is_none() {
                 log::info!("started as root without -u: running as {name} (-u root to stay root)");
             }
@@ -91,6 +89,28 @@ impl Startup {
     }
 }
 
+/// Fewer files than clients is an error, as in memcached. Too few for all that comes on top is
+/// not: at the limit clients wait until others leave.
+fn raise_file_limit(config: &Config) -> Result<(), ConfigError> {
+    let wanted = file_limit(config);
+    let clients = u64::from(config.max_connections);
+    match process::raise_file_limit(wanted) {
+        Ok(limit) if limit >= wanted => Ok(()),
+        Ok(limit) if limit >= clients => {
+            log::warn!(
+                "open files are limited to {limit}: some less than -c {clients} can connect"
+            );
+            Ok(())
+        }
+        _ => {
+            let message = "failed to set rlimit for open files. Try starting as root or \
+                           requesting smaller maxconns value.";
+            let allowed = "fewer clients, or a higher limit on open files (ulimit -n)";
+            Err(ConfigError::new(EXIT_OS, message).about("-c", &clients.to_string(), allowed))
+        }
+    }
+}
+
 /// Whom to become, if anyone.
 fn choose_user(config: &Config) -> Result<Option<(User, String)>, ConfigError> {
     if !process::is_root() {
@@ -108,7 +128,7 @@ fn choose_user(config: &Config) -> Result<Option<(User, String)>, ConfigError> {
         Some((user, name)) => Ok(Some((user, name.to_owned()))),
         None => {
             let message = "must add '-u root' to start as root";
-            Err(ConfigError::new(64, message))
+            Err(ConfigError::new(EXIT_USAGE, message))
         }
     }
 }

@@ -27,7 +27,7 @@ impl User {
         // SAFETY: all-zero is a valid passwd: null pointers and zero numbers.
         let mut entry: libc::passwd = unsafe { std::mem::zeroed() };
         let mut found = std::ptr::null_mut();
-        // The fields of one entry of /etc/passwd; ERANGE asks for more, which a sane entry does not.
+        // The texts of one entry of /etc/passwd, far more than a sane one has.
         let mut fields = vec![0; 16 << 10];
         // SAFETY: the name ends with NUL; entry, fields (with its length) and found are writable
         // for the call. The entry points into fields, which outlives its use below.
@@ -63,15 +63,20 @@ impl User {
     }
 }
 
-/// Raise the limit on open files to at least `files`, the hard one too if we may.
-pub fn raise_file_limit(files: u64) -> io::Result<()> {
-    let mut limit = get_limit(libc::RLIMIT_NOFILE)?;
-    if limit.rlim_cur >= files {
-        return Ok(());
+/// Raise the limit on open files to at least `files`, the hard one too if we may, else as far as
+/// the hard one allows. What it is now.
+pub fn raise_file_limit(files: u64) -> io::Result<u64> {
+    let present = get_limit(libc::RLIMIT_NOFILE)?;
+    if present.rlim_cur >= files {
+        return Ok(present.rlim_cur);
     }
-    limit.rlim_cur = files;
-    limit.rlim_max = limit.rlim_max.max(files);
-    set_limit(libc::RLIMIT_NOFILE, &limit)
+    let hard = present.rlim_max.max(files);
+    if set_limit(libc::RLIMIT_NOFILE, &libc::rlimit { rlim_cur: files, rlim_max: hard }).is_ok() {
+        return Ok(files);
+    }
+    let limit = libc::rlimit { rlim_cur: present.rlim_max, rlim_max: present.rlim_max };
+    set_limit(libc::RLIMIT_NOFILE, &limit)?;
+    Ok(limit.rlim_cur)
 }
 
 /// Raise the limit on core files: without limit if we may, else to the hard limit.
@@ -90,9 +95,22 @@ pub fn raise_core_limit() -> io::Result<()> {
     Ok(())
 }
 
+/// Let a crash write a core file although the process has changed its user, which forbids it.
+pub fn allow_core_dumps() -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    // SAFETY: no pointers are passed.
+    check(unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0) })?;
+    Ok(())
+}
+
 /// Keep all memory, present and future, from being swapped out. Pages are locked as they are
 /// first used (MCL_ONFAULT): address space that is only reserved costs nothing.
+///
+/// Needs an unlimited RLIMIT_MEMLOCK, which root sets for itself here: it counts address space, so
+/// that under any other a later reservation would fail, and root's exemption ends with root.
 pub fn lock_memory() -> io::Result<()> {
+    let unlimited = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    set_limit(libc::RLIMIT_MEMLOCK, &unlimited)?;
     #[cfg(target_os = "linux")]
     let flags = libc::MCL_CURRENT | libc::MCL_FUTURE | libc::MCL_ONFAULT;
     #[cfg(not(target_os = "linux"))]
@@ -246,10 +264,10 @@ mod tests {
 
     #[test]
     fn the_file_limit_never_falls() {
-        let before = get_limit(libc::RLIMIT_NOFILE).unwrap();
-        raise_file_limit(1).unwrap();
-        let after = get_limit(libc::RLIMIT_NOFILE).unwrap();
-        assert_eq!(before.rlim_cur, after.rlim_cur);
+        let before = get_limit(libc::RLIMIT_NOFILE).unwrap().rlim_cur;
+        assert_eq!(raise_file_limit(1).unwrap(), before);
+        assert_eq!(raise_file_limit(before).unwrap(), before);
+        assert_eq!(get_limit(libc::RLIMIT_NOFILE).unwrap().rlim_cur, before);
     }
 
     #[test]

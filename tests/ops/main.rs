@@ -1,8 +1,12 @@
 //! What the operator sees: options, the configuration file, exit codes. Black box: every test runs
 //! the built program.
 
+#[path = "../common/mod.rs"]
+mod common;
+
 mod conf_file;
 mod options;
+mod startup;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

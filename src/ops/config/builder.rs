@@ -69,8 +69,7 @@ impl Builder {
 
     fn set(&mut self, flag: &Flag) -> Result<(), ConfigError> {
         let config = &mut self.config;
-        let lossy = flag.value.to_string_lossy();
-        let text: &str = &lossy;
+        let text = &*flag.value.to_string_lossy();
         let name = flag.opt.name();
         let whole = |range, message| number::whole(&name, text, range, message);
         match flag.opt {

@@ -13,7 +13,7 @@
 //! | no_hashexpand | refused | the index always grows, a bucket at a time |
 //! | slab_reassign | no need | pages always move to classes that have none |
 //! | no_slab_reassign | noted | as above |
-//! | slab_automove | works: 0, 1 | 0 is noted: pages still move to a class that starves; 2 refused |
+//! | slab_automove | works: 0, 1 | 0 is noted: pages still move to a starving class; 2 is refused |
 //! | no_slab_automove | noted | as slab_automove=0 |
 //! | slab_automove_ratio, slab_automove_window | noted | there is no such policy to tune yet |
 //! | slab_automove_freeratio | refused | belongs to external storage |

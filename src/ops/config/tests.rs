@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// What is true of a configuration when an option had its effect.
+type Holds = fn(&Config) -> bool;
+
 fn parse(words: &[&str]) -> Result<Config, ConfigError> {
     let words: Vec<OsString> = std::iter::once(&"slabd").chain(words).map(OsString::from).collect();
     match invocation(&words)? {
@@ -74,7 +77,7 @@ fn where_it_listens() {
 
 #[test]
 fn each_option_has_its_effect() {
-    let changes: &[(&[&str], fn(&Config) -> bool)] = &[
+    let changes: &[(&[&str], Holds)] = &[
         (&["-a", "777"], |c| c.unix_mode == 0o777),
         (&["-A"], |c| c.shutdown_command),
         (&["-b", "5"], |c| c.backlog == 5),
@@ -186,7 +189,7 @@ fn what_is_to_come_is_refused_by_name() {
 
 #[test]
 fn each_sub_option_has_its_effect() {
-    let changes: &[(&str, fn(&Config) -> bool)] = &[
+    let changes: &[(&str, Holds)] = &[
         ("no_maxconns_fast", |c| !c.maxconns_fast),
         ("no_maxconns_fast,maxconns_fast,idle_timeout=1", |c| c.maxconns_fast),
         ("hashpower=20", |c| c.store.hash_power == 20),
