@@ -6,7 +6,6 @@
 //! costs above this is its own; what is below is the kernel's.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::ops::Range;
 use std::time::Duration;
 
 use mio::net::{TcpListener, TcpStream};
@@ -81,14 +80,10 @@ struct Connection {
     /// The frame that is partly here, and how many of its bytes are.
     frame: usize,
     have: usize,
-    /// Answers the socket did not take yet.
+    /// Bytes still to send of a run of equal answers, where there is only one frame.
+    owed: usize,
+    /// Bytes still to send where there are several.
     unsent: Vec<u8>,
-}
-
-/// Where the answer to one connection stands until it is sent.
-enum Answer {
-    Prepared(Range<usize>),
-    Output(Range<usize>),
 }
 
 struct Echo {
@@ -98,9 +93,7 @@ struct Echo {
     connections: Vec<Option<Connection>>,
     /// Connections with bytes to read or room to write.
     ready: Vec<usize>,
-    answers: Vec<(usize, Answer)>,
     input: Vec<u8>,
-    output: Vec<u8>,
 }
 
 impl Echo {
@@ -112,9 +105,7 @@ impl Echo {
             frames,
             connections: Vec::new(),
             ready: Vec::new(),
-            answers: Vec::new(),
             input: vec![0; READ_BYTES],
-            output: Vec::new(),
         }
     }
 
@@ -128,43 +119,34 @@ impl Echo {
             });
             let interest = Interest::READABLE | Interest::WRITABLE;
             poll.registry().register(&mut stream, Token(index), interest)?;
-            let connection = Connection { stream, frame: 0, have: 0, unsent: Vec::new() };
+            let unsent = Vec::new();
+            let connection = Connection { stream, frame: 0, have: 0, owed: 0, unsent };
             self.connections[index] = Some(connection);
         }
         Ok(())
     }
 
-    /// Reads from all that are ready, then answers them.
+    /// Reads from all that are ready, then answers them. An error closes.
     fn stage(&mut self) {
-        self.output.clear();
         let ready = std::mem::take(&mut self.ready);
         for &index in &ready {
             if self.read(index).is_err() {
                 self.connections[index] = None;
             }
         }
-        let mut answers = std::mem::take(&mut self.answers);
-        for (index, answer) in answers.drain(..) {
-            let bytes = match answer {
-                Answer::Prepared(range) => &self.prepared[range],
-                Answer::Output(range) => &self.output[range],
-            };
+        for &index in &ready {
+            // It may have been closed just now.
             let Some(connection) = &mut self.connections[index] else { continue };
-            if send(connection, bytes).is_err() {
+            if connection.send(&self.prepared, self.frames[0].reply.len()).is_err() {
                 self.connections[index] = None;
             }
         }
-        self.answers = answers;
     }
 
-    /// Sends what is left, reads once, and notes what is to be answered. An error closes.
+    /// Reads once and notes what is to be answered.
     fn read(&mut self, index: usize) -> io::Result<()> {
         // A slot may have been closed by an earlier event of the same poll.
         let Some(connection) = &mut self.connections[index] else { return Ok(()) };
-        if !connection.unsent.is_empty() {
-            let unsent = std::mem::take(&mut connection.unsent);
-            send(connection, &unsent)?;
-        }
         let len = match connection.stream.read(&mut self.input) {
             Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
             Ok(len) => len,
@@ -174,60 +156,56 @@ impl Echo {
         if len == self.input.len() {
             self.ready.push(index);
         }
-        let answer = match &self.frames[..] {
-            [only] => {
-                let count = (connection.have + len) / only.request_len;
-                connection.have = (connection.have + len) % only.request_len;
-                let reply_len = count * only.reply.len();
-                if reply_len <= self.prepared.len() {
-                    Answer::Prepared(0..reply_len)
-                } else {
-                    let start = self.output.len();
-                    self.output.extend((0..count).flat_map(|_| &only.reply));
-                    Answer::Output(start..self.output.len())
-                }
-            }
-            several => {
-                let start = self.output.len();
-                frame_by_first_byte(several, connection, &self.input[..len], &mut self.output);
-                Answer::Output(start..self.output.len())
-            }
-        };
-        self.answers.push((index, answer));
+        if let [only] = &self.frames[..] {
+            let have = connection.have + len;
+            connection.owed += have / only.request_len * only.reply.len();
+            connection.have = have % only.request_len;
+        } else {
+            connection.frame_by_first_byte(&self.frames, &self.input[..len]);
+        }
         Ok(())
     }
 }
 
-/// Walks over requests of several kinds, appending the answer of each that ends here.
-fn frame_by_first_byte(frames: &[Frame], at: &mut Connection, input: &[u8], out: &mut Vec<u8>) {
-    let mut rest = input;
-    while let Some(&first) = rest.first() {
-        if at.have == 0 {
-            let known = frames.iter().position(|frame| frame.first == first);
-            at.frame = known.expect("only the bench speaks to its echo server");
+impl Connection {
+    /// Walks over requests of several kinds, appending the answer of each that ends here.
+    fn frame_by_first_byte(&mut self, frames: &[Frame], input: &[u8]) {
+        let mut rest = input;
+        while let Some(&first) = rest.first() {
+            if self.have == 0 {
+                let known = frames.iter().position(|frame| frame.first == first);
+                self.frame = known.expect("only the bench speaks to its echo server");
+            }
+            let frame = &frames[self.frame];
+            let missing = frame.request_len - self.have;
+            if rest.len() < missing {
+                self.have += rest.len();
+                return;
+            }
+            self.unsent.extend_from_slice(&frame.reply);
+            self.have = 0;
+            rest = &rest[missing..];
         }
-        let frame = &frames[at.frame];
-        let missing = frame.request_len - at.have;
-        if rest.len() < missing {
-            at.have += rest.len();
-            return;
-        }
-        out.extend_from_slice(&frame.reply);
-        at.have = 0;
-        rest = &rest[missing..];
     }
-}
 
-/// Sends what the socket takes and keeps the rest, in order.
-fn send(connection: &mut Connection, bytes: &[u8]) -> io::Result<()> {
-    let mut sent = 0;
-    while connection.unsent.is_empty() && sent < bytes.len() {
-        match connection.stream.write(&bytes[sent..]) {
-            Ok(len) => sent += len,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-            Err(error) => return Err(error),
+    /// Sends what the socket takes. What is owed are the last bytes of a run of answers of
+    /// `reply_len`, of which `prepared` is a number of copies.
+    fn send(&mut self, prepared: &[u8], reply_len: usize) -> io::Result<()> {
+        loop {
+            let start = (reply_len - self.owed % reply_len) % reply_len;
+            let bytes = match self.owed {
+                0 => &self.unsent[..],
+                owed => &prepared[start..prepared.len().min(start + owed)],
+            };
+            if bytes.is_empty() {
+                return Ok(());
+            }
+            match self.stream.write(bytes) {
+                Ok(len) if self.owed > 0 => self.owed -= len,
+                Ok(len) => drop(self.unsent.drain(..len)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
         }
     }
-    connection.unsent.extend_from_slice(&bytes[sent..]);
-    Ok(())
 }

@@ -75,7 +75,7 @@ pub fn run(
 
 fn difference(after: CpuTime, before: CpuTime) -> CpuTime {
     CpuTime {
-        total_ns: after.total_ns - before.total_ns,
+        total_ns: after.total_ns.saturating_sub(before.total_ns),
         user_ticks: after.user_ticks - before.user_ticks,
         system_ticks: after.system_ticks - before.system_ticks,
     }

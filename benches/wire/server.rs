@@ -177,7 +177,9 @@ impl Server {
     pub fn cpu_time(&self) -> io::Result<CpuTime> {
         let mut time = CpuTime::default();
         for task in fs::read_dir(format!("/proc/{}/task", self.pid()))? {
-            time.total_ns += run_time_ns(&fs::read_to_string(task?.path().join("schedstat"))?);
+            // A thread that ended since has no file any more; servers at work keep theirs.
+            let text = fs::read_to_string(task?.path().join("schedstat")).unwrap_or_default();
+            time.total_ns += run_time_ns(&text);
         }
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid()))?;
         // The fields after the command name, which may hold anything: state is the first.
