@@ -1,10 +1,168 @@
-//! Every thread and every socket. (contract stubs)
+//! Every thread and every socket.
+//!
+//! ```text
+//! main        binds, starts the others, waits for signals, stops them in order
+//! accept      takes clients in and hands them to workers
+//! worker 0..  each one poll, one table of connections
+//! maintain    ticks the clock, lets the store tend itself
+//! ```
+//!
+//! Nothing else spawns a thread. They share `Common`; a worker is spoken to through its inbox.
+
+mod buffer;
+mod clock;
+mod common;
+mod connection;
+mod deadlines;
+mod inbox;
+mod limits;
+mod listener;
+mod maintainer;
+mod sockets;
+mod stage;
+mod stream;
+mod visit;
+mod worker;
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::thread::{Builder, JoinHandle};
+
+use mio::Poll;
 
 use crate::ops::config::Config;
+use crate::ops::shared::Shared;
+use crate::store::Store;
+use crate::sys::signal::{Signal, Signals};
+use common::Common;
+use inbox::Message;
+use listener::Acceptor;
+use worker::Worker;
 
 /// Bind, log where we listen, call `ready`, start the threads, wait for a signal, stop in order.
 /// `ready` writes the pid file and lets the parent of a daemon go; an error from it ends the run.
 /// Error texts are whole sentences for the operator; main exits with 71 (EX_OSERR) on any.
-pub fn run(_config: Config, _ready: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
-    todo!()
+pub fn run(config: Config, ready: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    let bound = sockets::bind(&config)?;
+    for listener in &bound {
+        log::info!("listening on {}", listener.describe().address);
+    }
+    if config.listen_text.is_none() && config.unix_socket.is_none() {
+        log::info!("reachable from this host only; -l 0.0.0.0,:: (or addresses) opens it");
+    }
+    if let Some(name) = std::env::var_os("MEMCACHED_PORT_FILENAME")
+        && config.unix_socket.is_none()
+    {
+        sockets::write_port_file(Path::new(&name), &bound)
+            .map_err(|error| failed("write the port file", &error))?;
+    }
+    let signals = Signals::catch().map_err(|error| failed("catch signals", &error))?;
+    let threads = Threads::start(config, bound, &signals)
+        .map_err(|error| failed("start the threads", &error))?;
+    if let Err(error) = ready() {
+        threads.stop();
+        return Err(error);
+    }
+    wait(&signals);
+    threads.stop();
+    Ok(())
+}
+
+fn failed(what: &str, error: &io::Error) -> String {
+    format!("failed to {what}: {}", sockets::reason(error))
+}
+
+/// Until a signal says stop.
+fn wait(signals: &Signals) {
+    loop {
+        match signals.wait() {
+            Ok(Signal::Reload) => log::info!("SIGHUP: nothing to reload"),
+            Ok(Signal::Stop) => {
+                log::info!("Exiting normally");
+                return;
+            }
+            Ok(Signal::Graceful) => {
+                log::warn!("Gracefully stopping");
+                return;
+            }
+            Err(error) => {
+                log::error!("stopping, for signals cannot be read: {error}");
+                return;
+            }
+        }
+    }
+}
+
+/// Everything that runs beside the main thread.
+struct Threads {
+    common: Arc<Common>,
+    acceptor: JoinHandle<()>,
+    stopper: listener::Stopper,
+    workers: Vec<JoinHandle<()>>,
+    maintainer: JoinHandle<()>,
+    /// Dropped to stop the maintainer.
+    maintained: crossbeam_channel::Sender<()>,
+}
+
+impl Threads {
+    fn start(config: Config, bound: Vec<sockets::Bound>, signals: &Signals) -> io::Result<Self> {
+        let clock = clock::Clock::start();
+        let shared = Shared::new(&config, clock::unix_now());
+        let store = Store::new(config.store.clone())?;
+        let mut mailboxes = Vec::new();
+        let mut polls = Vec::new();
+        for _ in 0..config.threads {
+            let poll = Poll::new()?;
+            let (mailbox, inbox) = inbox::inbox(poll.registry(), worker::INBOX)?;
+            mailboxes.push(mailbox);
+            polls.push((poll, inbox));
+        }
+        let common = Arc::new(Common {
+            config,
+            store,
+            shared,
+            mailboxes,
+            open: AtomicUsize::new(0),
+            listeners: bound.iter().map(sockets::Bound::describe).collect(),
+            notifier: signals.notifier()?,
+        });
+        let mut workers = Vec::new();
+        for (index, (poll, inbox)) in polls.into_iter().enumerate() {
+            let worker = Worker::new(Arc::clone(&common), index, poll, inbox);
+            workers.push(spawn(format!("worker-{index}"), move || {
+                worker.run().expect("a worker's poll works");
+            })?);
+        }
+        let (maintained, until) = crossbeam_channel::bounded(0);
+        let maintain = Arc::clone(&common);
+        let maintainer = spawn("maintain".to_owned(), move || {
+            maintainer::run(&maintain, clock, &until);
+        })?;
+        let (acceptor, stopper) = Acceptor::new(Arc::clone(&common), bound)?;
+        let acceptor = spawn("accept".to_owned(), move || {
+            acceptor.run().expect("the accepting thread's poll works");
+        })?;
+        Ok(Threads { common, acceptor, stopper, workers, maintainer, maintained })
+    }
+
+    /// Take nobody in, answer what was read, end.
+    fn stop(self) {
+        self.stopper.stop();
+        join(self.acceptor);
+        self.common.mailboxes.iter().for_each(|mailbox| mailbox.send(Message::Stop));
+        self.workers.into_iter().for_each(join);
+        drop(self.maintained);
+        join(self.maintainer);
+    }
+}
+
+fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    Builder::new().name(name).spawn(work)
+}
+
+/// A thread that panicked has ended the process, or (where panics unwind) has said why.
+fn join(thread: JoinHandle<()>) {
+    let _ = thread.join();
 }

@@ -1,0 +1,53 @@
+//! The only reader of clocks: seconds since start by the monotonic clock, and short waits at a
+//! stop. Whoever serves requests reads `Shared::now` instead, which is an atomic.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Whole seconds since it was made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clock {
+    start: Instant,
+}
+
+impl Clock {
+    /// Starts at 0.
+    pub(super) fn start() -> Self {
+        Clock { start: Instant::now() }
+    }
+
+    /// Whole seconds since the start.
+    pub(super) fn elapsed_s(&self) -> u64 {
+        self.start.elapsed().as_secs()
+    }
+
+    /// Microseconds since the start.
+    pub(super) fn elapsed_us(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+/// A moment in the future, for the stop only.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limit(Instant);
+
+impl Limit {
+    /// So many milliseconds from now.
+    pub(super) fn after_ms(ms: u64) -> Self {
+        Limit(Instant::now() + Duration::from_millis(ms))
+    }
+
+    /// What is left of it; zero when it has passed.
+    pub(super) fn left(&self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
+
+    /// It has passed.
+    pub(super) fn passed(&self) -> bool {
+        self.left().is_zero()
+    }
+}
+
+/// Unix time, in seconds; 0 on a host whose clock stands before 1970.
+pub(super) fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,372 @@
+//! One client: bytes in, replies out, and what it waits for. Runs over anything that reads and
+//! writes, so that a test can script it.
+//!
+//! A connection owns bytes only while it holds part of a request (`input`) or replies the socket
+//! did not take (`output`). It is served in turns (`stage.rs`); between turns it is in the
+//! worker's ready queue, or an event or a deadline will bring it back:
+//!
+//! - `readable` is cleared only by a read that emptied the socket (events are edge-triggered);
+//! - `blocked` is set only by a write that filled it, and asks for an event when there is room;
+//! - a phase that waits for anything else (`Parked`) is ended by a message.
+
+use std::io::{self, ErrorKind, Read, Write};
+
+use super::buffer::Buffer;
+use super::limits::{CARRY_MAX, DRAIN_BYTES_MAX, DRAIN_S, OUTPUT_LOW, READ_MAX, UPLOAD_RATE_MIN};
+use crate::commands::ClientState;
+use crate::ops::config::Config;
+use crate::ops::counters::WorkerCounters;
+use crate::protocol::ClientError;
+use crate::store::{PinId, Store, UploadId};
+
+/// One client.
+#[derive(Debug)]
+pub(super) struct Connection<S> {
+    pub(super) stream: S,
+    /// Received and not yet used: the front of a request, or what a turn cut short left over.
+    pub(super) input: Buffer,
+    /// Replies the socket did not take.
+    pub(super) output: Buffer,
+    pub(super) client: ClientState,
+    pub(super) phase: Phase,
+    /// While `hungry`: the input must hold this many bytes before anything can be decided.
+    pub(super) wanted: usize,
+    /// While `hungry`: so many bytes of the input are known to hold no line end.
+    pub(super) scanned: usize,
+    /// When the last command was run.
+    pub(super) last_command: u32,
+    /// When the request's first byte, or the body's latest, arrived.
+    pub(super) received_at: u32,
+    /// When the reader last made room while replies wait for it.
+    pub(super) sent_at: u32,
+    /// The second at which the wheel will look at this connection; 0: never.
+    pub(super) armed: u32,
+    /// Capacity of both buffers as last counted.
+    pub(super) owned: u32,
+    /// The input holds no whole request.
+    pub(super) hungry: bool,
+    /// The socket may hold bytes.
+    pub(super) readable: bool,
+    /// The peer has shut its side: what a short read leaves behind is the end of the stream.
+    pub(super) hangup: bool,
+    /// The end of the stream was read.
+    pub(super) ended: bool,
+    /// The socket took less than it was given.
+    pub(super) blocked: bool,
+    /// An event is asked for when there is room to write.
+    pub(super) watched: bool,
+    /// The socket failed: nothing more can be said.
+    pub(super) failed: bool,
+    /// It is in the worker's ready queue.
+    pub(super) queued: bool,
+    /// It is in the worker's list of connections to be closed.
+    pub(super) doomed: bool,
+    /// The idle timeout concerns it.
+    pub(super) idle_counts: bool,
+}
+
+/// What the bytes of a connection are at present.
+#[derive(Debug, Default)]
+pub(super) enum Phase {
+    /// Requests.
+    #[default]
+    Commands,
+    /// The body of a long value, into its upload.
+    Receive(Box<Upload>),
+    /// Bytes to be dropped, and the line that is then due.
+    Swallow { left: u64, line: Due },
+    /// The output is above its mark: the request at the front of the input is to be run again.
+    Paused,
+    /// As above, but first the rest of this value is due.
+    Send(PinId),
+    /// Other workers are being asked; theirs and our own lines collect here.
+    Parked(Box<Parked>),
+    /// Send what is due, then close.
+    Flush,
+    /// Our side is shut; what the peer still sends is dropped, up to so many bytes.
+    Drain(u32),
+}
+
+/// A line that is due once bytes were swallowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Due {
+    Nothing,
+    Line(&'static str),
+    Error(ClientError),
+    /// As `Error`, but the framing is lost and the settings say to close then.
+    ErrorThenClose(ClientError),
+}
+
+/// A body on its way into the store.
+#[derive(Debug)]
+pub(super) struct Upload {
+    /// `None`: the store gave it up, the rest is dropped.
+    pub(super) id: Option<UploadId>,
+    /// Value bytes still to come.
+    pub(super) left: u32,
+    /// The two bytes behind the value, as far as they came.
+    pub(super) terminator: [u8; 2],
+    pub(super) terminator_len: u8,
+    pub(super) noreply: bool,
+    /// The whole body must be here by then.
+    pub(super) deadline: u32,
+}
+
+/// A `stats conns` being answered.
+#[derive(Debug)]
+pub(super) struct Parked {
+    /// Which question; 0: not asked yet.
+    pub(super) serial: u64,
+    /// Workers that have not answered.
+    pub(super) waiting: usize,
+    pub(super) lines: Vec<u8>,
+}
+
+/// Why a deadline ended a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Overdue {
+    /// No command for too long.
+    Idle,
+    /// A request, a body or a reader took too long.
+    Slow,
+    /// The peer did not close its side in time; it was told everything.
+    Drained,
+}
+
+impl<S> Connection<S> {
+    /// A client that has just connected.
+    pub(super) fn new(stream: S, now: u32, idle_counts: bool) -> Self {
+        Connection {
+            stream,
+            input: Buffer::default(),
+            output: Buffer::default(),
+            client: ClientState::default(),
+            phase: Phase::Commands,
+            wanted: 0,
+            scanned: 0,
+            last_command: now,
+            received_at: now,
+            sent_at: now,
+            armed: 0,
+            owned: 0,
+            hungry: true,
+            readable: false,
+            hangup: false,
+            ended: false,
+            blocked: false,
+            watched: false,
+            failed: false,
+            queued: false,
+            doomed: false,
+            idle_counts,
+        }
+    }
+
+    /// Give back what it holds in the store.
+    pub(super) fn release(&mut self, store: &Store) {
+        match std::mem::take(&mut self.phase) {
+            Phase::Receive(upload) => {
+                if let Some(id) = upload.id {
+                    store.drop_upload(id);
+                }
+            }
+            Phase::Send(pin) => store.unpin(pin),
+            _ => {}
+        }
+    }
+
+    /// There may be something to do that needs no event.
+    pub(super) fn wants_a_turn(&self, output_mark: usize) -> bool {
+        if self.failed || self.doomed {
+            return false;
+        }
+        match self.phase {
+            Phase::Commands => self.output.len() < output_mark && (self.readable || !self.hungry),
+            Phase::Receive(_) | Phase::Swallow { .. } | Phase::Drain(_) => self.readable,
+            Phase::Paused | Phase::Send(_) => !self.blocked && self.output.len() <= OUTPUT_LOW,
+            Phase::Parked(_) | Phase::Flush => false,
+        }
+    }
+
+    /// When it must have moved on, and what it is then; `None`: it may stay for ever. Computed
+    /// when asked, so that progress need not touch the wheel.
+    pub(super) fn deadline(&self, config: &Config) -> Option<(u32, Overdue)> {
+        let slow = |since, timeout| after(since, timeout).map(|at| (at, Overdue::Slow));
+        let unread = match self.phase {
+            Phase::Send(_) | Phase::Paused => true,
+            _ => !self.output.is_empty(),
+        };
+        if unread {
+            return slow(self.sent_at, config.write_timeout_s);
+        }
+        match &self.phase {
+            Phase::Receive(upload) => {
+                let (at, why) = slow(self.received_at, config.body_timeout_s)?;
+                Some((at.min(upload.deadline), why))
+            }
+            Phase::Swallow { .. } => slow(self.received_at, config.body_timeout_s),
+            Phase::Commands if !self.input.is_empty() => {
+                slow(self.received_at, config.request_timeout_s)
+            }
+            Phase::Commands if self.idle_counts => {
+                after(self.last_command, config.idle_timeout_s).map(|at| (at, Overdue::Idle))
+            }
+            Phase::Drain(_) => after(self.sent_at, DRAIN_S).map(|at| (at, Overdue::Drained)),
+            _ => None,
+        }
+    }
+
+    /// Since when nothing moved, for choosing whom to close when buffers are short.
+    pub(super) fn still_since(&self) -> u32 {
+        let received = if self.input.is_empty() { u32::MAX } else { self.received_at };
+        let sent = if self.output.is_empty() { u32::MAX } else { self.sent_at };
+        received.min(sent)
+    }
+
+    /// The state, in memcached's words.
+    pub(super) fn state_name(&self) -> &'static str {
+        match self.phase {
+            _ if !self.output.is_empty() => "conn_mwrite",
+            Phase::Commands if self.input.filled().contains(&b'\n') => "conn_nread",
+            Phase::Commands => "conn_read",
+            Phase::Receive(_) => "conn_nread",
+            Phase::Swallow { .. } => "conn_swallow",
+            Phase::Paused | Phase::Send(_) => "conn_mwrite",
+            Phase::Parked(_) => "conn_parse_cmd",
+            Phase::Flush | Phase::Drain(_) => "conn_closing",
+        }
+    }
+}
+
+/// The second at which a `timeout` that began in second `since` is surely over; 0 means never.
+fn after(since: u32, timeout: u32) -> Option<u32> {
+    (timeout > 0).then(|| since.saturating_add(timeout).saturating_add(1))
+}
+
+/// When a body of `len` bytes that begins now must be here, however slowly it may come.
+pub(super) fn body_deadline(config: &Config, len: u32, now: u32) -> u32 {
+    after(now, config.body_timeout_s)
+        .map_or(u32::MAX, |at| at.saturating_add(len / UPLOAD_RATE_MIN))
+}
+
+impl<S: Read> Connection<S> {
+    /// Read once into `area`, asking for at most `READ_MAX` bytes.
+    pub(super) fn read(&mut self, area: &mut [u8], counters: &WorkerCounters) -> usize {
+        let room = area.len().min(READ_MAX);
+        let n = read_once(&mut self.stream, &mut area[..room]);
+        self.note_read(n, room, counters)
+    }
+
+    /// Read once behind the input's own bytes, which want more than the read area gives.
+    pub(super) fn read_own(&mut self, counters: &WorkerCounters) {
+        // A little more than is wanted: a read that comes short needs no other to say so.
+        let total = self.wanted.max(self.input.len() + self.input.len() / 2) + 512;
+        self.input.reserve_total(total);
+        let spare = self.input.spare();
+        let room = spare.len().min(READ_MAX);
+        let n = read_once(&mut self.stream, &mut spare[..room]);
+        let n = self.note_read(n, room, counters);
+        self.input.commit(n);
+    }
+
+    /// The input's own bytes are worth copying in front of the next read.
+    pub(super) fn carries(&self) -> bool {
+        self.input.len() <= CARRY_MAX && self.wanted <= READ_MAX / 2
+    }
+
+    /// Drop what the peer still sends; `area` is only a place to read to.
+    pub(super) fn drain(&mut self, area: &mut [u8], counters: &WorkerCounters) {
+        let n = self.read(area, counters);
+        if let Phase::Drain(left) = &mut self.phase {
+            *left = left.saturating_sub(n as u32);
+            self.failed |= *left == 0;
+        }
+        self.failed |= self.ended;
+    }
+
+    fn note_read(&mut self, n: io::Result<usize>, room: usize, counters: &WorkerCounters) -> usize {
+        match n {
+            Ok(0) => {
+                self.ended = true;
+                self.readable = false;
+                0
+            }
+            Ok(n) => {
+                counters.bytes_read.add(n as u64);
+                // A short read has emptied the socket: no second read to be told so.
+                self.readable = n == room || self.hangup;
+                n
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.readable = false;
+                0
+            }
+            Err(_) => {
+                self.failed = true;
+                0
+            }
+        }
+    }
+}
+
+impl<S: Write> Connection<S> {
+    /// Send `bytes`, behind what waits already; what the socket does not take waits.
+    #[inline]
+    pub(super) fn send(&mut self, bytes: &[u8], now: u32, counters: &WorkerCounters) {
+        if !self.output.is_empty() || self.blocked {
+            self.output.append(bytes);
+            self.send_waiting(now, counters);
+            return;
+        }
+        let taken = self.write(bytes, counters);
+        if taken < bytes.len() && !self.failed {
+            self.sent_at = now;
+            self.output.append(&bytes[taken..]);
+        }
+    }
+
+    /// Send what waits, if there may be room for it.
+    pub(super) fn send_waiting(&mut self, now: u32, counters: &WorkerCounters) {
+        if self.output.is_empty() || self.blocked || self.failed {
+            return;
+        }
+        let mut output = std::mem::take(&mut self.output);
+        let taken = self.write(output.filled(), counters);
+        output.consume(taken);
+        self.output = output;
+        if taken > 0 {
+            self.sent_at = now;
+        }
+    }
+
+    #[inline]
+    fn write(&mut self, bytes: &[u8], counters: &WorkerCounters) -> usize {
+        let taken = loop {
+            match self.stream.write(bytes) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break 0,
+                Ok(n) => break n,
+                Err(_) => {
+                    self.failed = true;
+                    return 0;
+                }
+            }
+        };
+        counters.bytes_written.add(taken as u64);
+        self.blocked = taken < bytes.len();
+        taken
+    }
+}
+
+#[inline]
+fn read_once(stream: &mut impl Read, area: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match stream.read(area) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+}
+
+/// How many bytes may still be drained when a connection half-closes.
+pub(super) const DRAIN: Phase = Phase::Drain(DRAIN_BYTES_MAX);

@@ -1,0 +1,96 @@
+//! How the loop behaves: every bound of the server, with its reason. Sizes are in bytes.
+
+use crate::protocol::limits::VALUE_IN_BUFFER_MAX;
+
+/// Events taken from one poll. More than one stage serves, so that a poll is shared.
+pub(super) const EVENTS_MAX: usize = 256;
+
+/// Connections a stage serves: bounds how long the first reply waits for the last request.
+pub(super) const STAGE_CONNECTIONS_MAX: usize = 64;
+
+/// Replies are sent as soon as a stage has collected this many bytes, so that they are still in
+/// the cache when the kernel copies them.
+pub(super) const STAGE_OUTPUT_MAX: usize = 256 << 10;
+
+/// The worker's read area: four full reads, or some sixty ordinary ones.
+pub(super) const READ_AREA: usize = 256 << 10;
+
+/// One read asks for at most this much: a turn's share.
+pub(super) const READ_MAX: usize = 64 << 10;
+
+/// A connection's kept bytes are copied to the read area, in front of what is read, up to this
+/// many: cheaper than a second read when the request's rest and the next one arrive together.
+pub(super) const CARRY_MAX: usize = 8 << 10;
+
+/// A stage begins no read with less room than this.
+pub(super) const READ_ROOM_MIN: usize = CARRY_MAX + (8 << 10);
+const _: () = assert!(READ_AREA >= 4 * READ_MAX && READ_MAX >= READ_ROOM_MIN);
+
+/// Requests of one connection in one turn, if -R does not say less.
+pub(super) const TURN_REQUESTS_MAX: usize = 256;
+
+/// Bytes of requests of one connection in one turn; one value at least must fit.
+pub(super) const TURN_BYTES_MAX: usize = 64 << 10;
+
+/// Keys of one get hashed ahead of its execution; a longer list hashes the rest as it goes.
+pub(super) const TURN_KEYS_MAX: usize = 1024;
+
+/// How many lookups ahead an index bucket is prefetched; the item follows at half the distance.
+/// Eight cache misses in flight are what one core keeps going.
+pub(super) const BUCKETS_AHEAD: usize = 16;
+/// See [`BUCKETS_AHEAD`].
+pub(super) const ITEMS_AHEAD: usize = 8;
+
+/// Replies a connection may owe its reader: above, it is not read nor executed.
+pub(super) const OUTPUT_MARK: usize = 256 << 10;
+
+/// The same while the buffers of all connections together are above [`BUFFERS_SOFT_MAX`].
+pub(super) const OUTPUT_MARK_TIGHT: usize = 32 << 10;
+
+/// A paused connection goes on when it owes no more than this.
+pub(super) const OUTPUT_LOW: usize = 16 << 10;
+
+/// A pinned value is copied in slices of this size, one lock each.
+pub(super) const PIN_SLICE: usize = 64 << 10;
+
+/// A pinned value is read ahead of its socket by at most this much: what a slow reader of a large
+/// value costs.
+pub(super) const PIN_AHEAD: usize = 128 << 10;
+const _: () = assert!(PIN_AHEAD >= PIN_SLICE && OUTPUT_MARK >= PIN_AHEAD + PIN_SLICE);
+const _: () = assert!(TURN_BYTES_MAX >= VALUE_IN_BUFFER_MAX);
+
+/// Bytes that all connections together may own (partial requests, unread replies) before those
+/// that stand still are closed. 10 000 connections with 64 KiB each would be 640 MiB.
+pub(super) const BUFFERS_SOFT_MAX: u64 = 64 << 20;
+
+/// As above, but whoever waited longest is closed, standing still or not.
+pub(super) const BUFFERS_HARD_MAX: u64 = 4 * BUFFERS_SOFT_MAX;
+
+/// A connection stands still when nothing moved for this many seconds.
+pub(super) const STALLED_S: u32 = 2;
+
+/// A body must arrive at this many bytes a second on the whole (beyond one body timeout), so that
+/// a byte now and then cannot hold memory for ever. A modem's speed.
+pub(super) const UPLOAD_RATE_MIN: u32 = 4 << 10;
+
+/// After the last reply, what a client still sends is read and dropped for this many seconds, so
+/// that it finds our FIN and the reply, not a reset.
+pub(super) const DRAIN_S: u32 = 1;
+
+/// As above: at most this many bytes.
+pub(super) const DRAIN_BYTES_MAX: u32 = 4 << 20;
+
+/// At a stop, how long replies may take to be read.
+pub(super) const STOP_FLUSH_MS: u64 = 3000;
+
+/// At a stop, how long busy clients get to see the end of the stream.
+pub(super) const STOP_DRAIN_MS: u64 = 150;
+
+/// Connections accepted in a row from one listener before the others get their turn.
+pub(super) const ACCEPT_BURST: usize = 64;
+
+/// While the accepting thread may not accept, it looks again after this time, as memcached does.
+pub(super) const ACCEPT_RETRY_MS: u64 = 10;
+
+/// The accepting thread backs off up to this when the system has no descriptors or memory.
+pub(super) const ACCEPT_RETRY_MAX_MS: u64 = 100;

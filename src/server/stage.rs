@@ -1,0 +1,498 @@
+//! A stage: the ready connections of one moment are read, their requests planned, executed in one
+//! visit to the store, and answered, each with one read and one write.
+//!
+//! ```text
+//! begin    read once into the worker's area (or into the connection's own buffer)
+//! plan     parse what is whole, hash the keys
+//! serve    execute in order; prefetches run ahead over the keys of all connections
+//! send     one write a connection
+//! settle   keep what was not used; say what the connection waits for
+//! ```
+//!
+//! Requests borrow the read area and the buffers that were taken from their connections for the
+//! length of the stage; connections themselves stay free to change. All vectors are reused.
+
+use std::collections::VecDeque;
+use std::io::{Read, Write};
+use std::ops::Range;
+
+use slab::Slab;
+
+use super::buffer::Buffer;
+use super::connection::{Connection, DRAIN, Due, Phase};
+use super::deadlines::Entry;
+use super::limits::{
+    OUTPUT_LOW, READ_AREA, READ_ROOM_MIN, STAGE_CONNECTIONS_MAX, STAGE_OUTPUT_MAX, TURN_BYTES_MAX,
+    TURN_KEYS_MAX,
+};
+use super::visit::Visit;
+use crate::ops::{config::Config, counters::WorkerCounters, shared::Shared};
+use crate::protocol::{self, Body, Command, Parsed, Protocol, Request};
+use crate::store::{KeyHash, Store};
+
+/// What a stage may use, and the moment it runs at.
+pub(super) struct Env<'a> {
+    pub(super) store: &'a Store,
+    pub(super) config: &'a Config,
+    pub(super) shared: &'a Shared,
+    pub(super) counters: &'a WorkerCounters,
+    /// Seconds on the store's clock.
+    pub(super) now: u32,
+    /// Requests a connection may run in one turn.
+    pub(super) turn_requests: usize,
+    /// Bytes of replies a connection may owe.
+    pub(super) output_mark: usize,
+    /// Requests are to be logged.
+    pub(super) log: bool,
+    /// Connections end with this turn.
+    pub(super) stopping: bool,
+}
+
+/// What a stage asks of the worker, by the connections' places in the table.
+#[derive(Debug, Default)]
+pub(super) struct Effects {
+    /// To be closed.
+    pub(super) doomed: Vec<usize>,
+    /// Our side is to be shut.
+    pub(super) half_close: Vec<usize>,
+    /// `blocked` differs from `watched`.
+    pub(super) interest: Vec<usize>,
+    /// To be looked at later.
+    pub(super) timers: Vec<Entry>,
+    /// Just parked: to be described to.
+    pub(super) errands: Vec<usize>,
+    /// The daemon is to stop; gracefully?
+    pub(super) shutdown: Option<bool>,
+}
+
+/// The buffers of one worker.
+#[derive(Debug)]
+pub(super) struct Stage {
+    /// Where sockets are read to, one behind the other.
+    area: Box<[u8]>,
+    /// Replies, one connection behind the other.
+    out: Vec<u8>,
+    turns: Vec<Turn>,
+    /// Buffers of connections that hold their own bytes.
+    taken: Vec<Buffer>,
+    steps: Vec<Step<'static>>,
+    hashes: Vec<KeyHash>,
+}
+
+/// One connection's part of a stage.
+#[derive(Debug)]
+struct Turn {
+    token: usize,
+    source: Source,
+    /// Its steps, in the plan of the stage.
+    steps: Range<usize>,
+    /// What the parser said of the bytes behind the last step, for when all steps were run.
+    rest: Rest,
+    /// Its replies, in the output of the stage.
+    out: Range<usize>,
+    /// Bytes used up if all steps are run.
+    planned: usize,
+    /// Bytes used up.
+    consumed: usize,
+}
+
+/// Where a turn's bytes are.
+#[derive(Debug)]
+enum Source {
+    /// In the read area; the first `carried` are copies of what the connection still owns.
+    Area { bytes: Range<usize>, carried: usize },
+    /// In this taken buffer.
+    Own(usize),
+}
+
+/// What stands behind the requests of a plan.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Rest {
+    /// No whole request.
+    hungry: bool,
+    wanted: usize,
+    scanned: usize,
+}
+
+/// One thing to do for a connection.
+#[derive(Debug)]
+pub(super) struct Step<'a> {
+    pub(super) what: What<'a>,
+    /// The turn's bytes are used up to here once it is done.
+    pub(super) end: usize,
+    /// Hashes of its keys, in the list of the stage.
+    pub(super) hashes: Range<usize>,
+}
+
+/// What a step does.
+#[derive(Debug)]
+pub(super) enum What<'a> {
+    Request(Request<'a>),
+    /// Not a request: drop so many bytes that have not come yet, then answer.
+    Refuse {
+        due: Due,
+        swallow: u64,
+    },
+    /// Close.
+    Fatal,
+}
+
+impl Stage {
+    pub(super) fn new() -> Self {
+        Stage {
+            area: vec![0; READ_AREA].into_boxed_slice(),
+            out: Vec::with_capacity(STAGE_OUTPUT_MAX),
+            turns: Vec::new(),
+            taken: Vec::new(),
+            steps: Vec::new(),
+            hashes: Vec::new(),
+        }
+    }
+
+    /// Serve the connections at the front of `ready` a turn each.
+    pub(super) fn run<S: Read + Write>(
+        &mut self,
+        env: &Env<'_>,
+        conns: &mut Slab<Connection<S>>,
+        ready: &mut VecDeque<usize>,
+        effects: &mut Effects,
+    ) {
+        self.begin(env, conns, ready, effects);
+        if self.turns.is_empty() {
+            return;
+        }
+        let Stage { area, out, turns, taken, steps, hashes } = self;
+        let mut plan = recycle(std::mem::take(steps));
+        hashes.clear();
+        for turn in turns.iter_mut() {
+            let bytes = turn.source.bytes(area, taken);
+            turn.plan(env, &conns[turn.token], bytes, &mut plan, hashes);
+        }
+        let mut sent = 0;
+        while sent < turns.len() {
+            let unsent = &mut turns[sent..];
+            let served = {
+                let mut visit = Visit::new(env, out, hashes, effects);
+                let full = unsent.iter_mut().position(|turn| {
+                    let bytes = turn.source.bytes(area, taken);
+                    let begin = visit.out.len();
+                    let conn = &mut conns[turn.token];
+                    turn.consumed = visit.serve(conn, bytes, &plan[turn.steps.clone()]);
+                    turn.out = begin..visit.out.len();
+                    visit.out.len() >= STAGE_OUTPUT_MAX
+                });
+                full.map_or(unsent.len(), |last| last + 1)
+            };
+            send(env, conns, &unsent[..served], out);
+            sent += served;
+        }
+        *steps = recycle(plan);
+        for turn in turns.drain(..) {
+            let conn = &mut conns[turn.token];
+            turn.keep_rest(env, conn, area, taken);
+            settle(env, conn, turn.token, ready, effects);
+        }
+        taken.clear();
+    }
+
+    /// Read from the connections at the front of `ready`: those that got bytes to work on get a
+    /// turn, the others are settled at once.
+    fn begin<S: Read + Write>(
+        &mut self,
+        env: &Env<'_>,
+        conns: &mut Slab<Connection<S>>,
+        ready: &mut VecDeque<usize>,
+        effects: &mut Effects,
+    ) {
+        let mut used = 0;
+        // Those that come back to the queue meanwhile are for the next stage.
+        for _ in 0..ready.len().min(STAGE_CONNECTIONS_MAX) {
+            if self.area.len() - used < READ_ROOM_MIN {
+                return;
+            }
+            let Some(token) = ready.pop_front() else { return };
+            // The place may have been vacated since.
+            let Some(conn) = conns.get_mut(token) else { continue };
+            conn.queued = false;
+            let source = take_bytes(env, conn, &mut self.area[used..], &mut self.taken);
+            let Some(mut source) = source else {
+                settle(env, conn, token, ready, effects);
+                continue;
+            };
+            if let Source::Area { bytes, .. } = &mut source {
+                *bytes = used..used + bytes.end;
+                used = bytes.end;
+            }
+            let (steps, out) = (0..0, 0..0);
+            let rest = Rest::default();
+            let (planned, consumed) = (0, 0);
+            self.turns.push(Turn { token, source, steps, rest, out, planned, consumed });
+        }
+    }
+}
+
+/// The bytes a connection can work on now, if any. `Source::Area` counts from the front of `area`.
+fn take_bytes<S: Read + Write>(
+    env: &Env<'_>,
+    conn: &mut Connection<S>,
+    area: &mut [u8],
+    taken: &mut Vec<Buffer>,
+) -> Option<Source> {
+    if conn.doomed {
+        return None;
+    }
+    conn.send_waiting(env.now, env.counters);
+    let own = |conn: &mut Connection<S>, taken: &mut Vec<Buffer>| {
+        taken.push(std::mem::take(&mut conn.input));
+        Some(Source::Own(taken.len() - 1))
+    };
+    match conn.phase {
+        _ if conn.failed => None,
+        Phase::Flush | Phase::Parked(_) => None,
+        Phase::Drain(_) => {
+            conn.drain(area, env.counters);
+            None
+        }
+        Phase::Paused | Phase::Send(_) => {
+            let room = !conn.blocked && conn.output.len() <= OUTPUT_LOW;
+            if room { own(conn, taken) } else { None }
+        }
+        _ if conn.output.len() >= env.output_mark => None,
+        _ if !conn.hungry => own(conn, taken),
+        _ if !conn.readable => None,
+        _ if conn.carries() => {
+            let carried = conn.input.len();
+            area[..carried].copy_from_slice(conn.input.filled());
+            let n = conn.read(&mut area[carried..], env.counters);
+            if carried + n < conn.wanted {
+                conn.input.append(&area[carried..carried + n]);
+                return None;
+            }
+            (n > 0).then_some(Source::Area { bytes: 0..carried + n, carried })
+        }
+        _ => {
+            let before = conn.input.len();
+            conn.read_own(env.counters);
+            let enough = conn.input.len() > before && conn.input.len() >= conn.wanted;
+            if enough { own(conn, taken) } else { None }
+        }
+    }
+}
+
+impl Source {
+    fn bytes<'a>(&self, area: &'a [u8], taken: &'a [Buffer]) -> &'a [u8] {
+        match self {
+            Source::Area { bytes, .. } => &area[bytes.clone()],
+            Source::Own(index) => taken[*index].filled(),
+        }
+    }
+}
+
+impl Turn {
+    /// Parse what is whole, up to a turn's share, and hash its keys.
+    fn plan<'a, S>(
+        &mut self,
+        env: &Env<'_>,
+        conn: &Connection<S>,
+        bytes: &'a [u8],
+        steps: &mut Vec<Step<'a>>,
+        hashes: &mut Vec<KeyHash>,
+    ) {
+        let begin = steps.len();
+        let requests = match conn.phase {
+            Phase::Commands | Phase::Paused => env.turn_requests,
+            // Most of its turns are for the value, and would plan the same again.
+            Phase::Send(_) => 1,
+            _ => 0,
+        };
+        let mut scanned = if conn.hungry { conn.scanned } else { 0 };
+        let mut resume_at = conn.client.resume_at;
+        let mut at = 0;
+        self.rest = Rest { hungry: true, ..Rest::default() };
+        while at < bytes.len() {
+            if steps.len() - begin >= requests || at >= TURN_BYTES_MAX {
+                self.rest.hungry = false;
+                break;
+            }
+            let first_hash = hashes.len();
+            let (what, len, last) = match protocol::parse(Protocol::Text, &bytes[at..], scanned) {
+                Parsed::Partial { wanted, scanned } => {
+                    self.rest = Rest { hungry: true, wanted, scanned };
+                    break;
+                }
+                Parsed::Complete { request, len } => {
+                    hash_keys(env.store, &request, resume_at, hashes);
+                    (What::Request(request), len, ends_plan(&request))
+                }
+                Parsed::Malformed { error, len, swallow, framing_lost } => {
+                    let here = (bytes.len() - at - len).min(swallow as usize);
+                    let due = match error {
+                        None => Due::Nothing,
+                        Some(error) if framing_lost && env.config.strict_framing => {
+                            Due::ErrorThenClose(error)
+                        }
+                        Some(error) => Due::Error(error),
+                    };
+                    let swallow = swallow - here as u64;
+                    (What::Refuse { due, swallow }, len + here, swallow > 0)
+                }
+                Parsed::Fatal => (What::Fatal, bytes.len() - at, true),
+            };
+            at += len;
+            steps.push(Step { what, end: at, hashes: first_hash..hashes.len() });
+            (scanned, resume_at) = (0, 0);
+            if last {
+                break;
+            }
+        }
+        if !self.rest.hungry && requests > 1 {
+            env.counters.conn_yields.add(1);
+        }
+        self.planned = at;
+        self.steps = begin..steps.len();
+    }
+
+    /// Give the connection what the turn did not use.
+    fn keep_rest<S>(
+        &self,
+        env: &Env<'_>,
+        conn: &mut Connection<S>,
+        area: &[u8],
+        taken: &mut [Buffer],
+    ) {
+        let fresh = match &self.source {
+            Source::Own(index) => {
+                conn.input = std::mem::take(&mut taken[*index]);
+                conn.input.consume(self.consumed);
+                false
+            }
+            Source::Area { bytes, carried } if self.consumed == 0 => {
+                conn.input.append(&area[bytes.start + carried..bytes.end]);
+                *carried == 0
+            }
+            Source::Area { bytes, .. } => {
+                conn.input = Buffer::default();
+                let rest = &area[bytes.start + self.consumed..bytes.end];
+                if !rest.is_empty() {
+                    conn.input.append(rest);
+                }
+                true
+            }
+        };
+        if fresh || self.consumed > 0 {
+            conn.received_at = env.now;
+        }
+        let rest = if self.consumed == self.planned { self.rest } else { Rest::default() };
+        conn.hungry = rest.hungry || conn.input.is_empty();
+        (conn.wanted, conn.scanned) = (rest.wanted, rest.scanned);
+    }
+}
+
+/// Nothing can be planned behind it: its body follows, or nothing does.
+fn ends_plan(request: &Request<'_>) -> bool {
+    match &request.command {
+        Command::Set(set) => matches!(set.body, Body::Streamed { .. }),
+        Command::Quit => true,
+        _ => false,
+    }
+}
+
+/// Hash the keys of a request; of a long list only the first.
+#[inline]
+fn hash_keys(store: &Store, request: &Request<'_>, resume_at: usize, hashes: &mut Vec<KeyHash>) {
+    match &request.command {
+        Command::Get(get) => {
+            let keys = get.keys.skip_to(resume_at).take(TURN_KEYS_MAX);
+            hashes.extend(keys.map(|key| store.hash(key)));
+        }
+        Command::Set(set) => hashes.push(store.hash(set.key)),
+        Command::Delete { key } | Command::Arith { key, .. } | Command::Touch { key, .. } => {
+            hashes.push(store.hash(key));
+        }
+        Command::Admin(_) | Command::Version | Command::Quit => {}
+    }
+}
+
+/// Send each turn its replies, and forget them.
+fn send<S: Write>(
+    env: &Env<'_>,
+    conns: &mut Slab<Connection<S>>,
+    turns: &[Turn],
+    out: &mut Vec<u8>,
+) {
+    for turn in turns.iter().filter(|turn| !turn.out.is_empty()) {
+        conns[turn.token].send(&out[turn.out.clone()], env.now, env.counters);
+    }
+    out.clear();
+    // One answer may be far longer than a stage's: do not keep its room for ever.
+    out.shrink_to(2 * STAGE_OUTPUT_MAX);
+}
+
+/// After a turn: what does the connection wait for now?
+pub(super) fn settle<S>(
+    env: &Env<'_>,
+    conn: &mut Connection<S>,
+    token: usize,
+    ready: &mut VecDeque<usize>,
+    effects: &mut Effects,
+) {
+    if conn.ended || env.stopping {
+        match conn.phase {
+            // All that came whole was answered.
+            Phase::Commands if conn.hungry => conn.phase = Phase::Flush,
+            Phase::Receive(_) | Phase::Swallow { .. } | Phase::Parked(_) => conn.failed = true,
+            _ => {}
+        }
+    }
+    if matches!(conn.phase, Phase::Flush) {
+        conn.input = Buffer::default();
+        if conn.output.is_empty() && !conn.failed {
+            // To close on unread bytes is to reset, and the peer might lose our last words. At a
+            // stop, a client that was busy just now may be sending.
+            let busy = env.stopping && conn.last_command.saturating_add(1) >= env.now;
+            if !conn.ended && (conn.readable || busy) {
+                conn.phase = DRAIN;
+                conn.sent_at = env.now;
+                effects.half_close.push(token);
+            } else {
+                conn.failed = true;
+            }
+        }
+    }
+    if conn.failed && !conn.doomed {
+        conn.doomed = true;
+        effects.doomed.push(token);
+        return;
+    }
+    if let Phase::Parked(parked) = &conn.phase
+        && parked.serial == 0
+    {
+        effects.errands.push(token);
+    }
+    if !conn.queued && conn.wants_a_turn(env.output_mark) {
+        conn.queued = true;
+        ready.push_back(token);
+    }
+    if conn.blocked != conn.watched {
+        effects.interest.push(token);
+    }
+    let owned = (conn.input.capacity() + conn.output.capacity()) as u32;
+    if owned != conn.owned {
+        env.counters.buffer_bytes.sub(u64::from(conn.owned));
+        env.counters.buffer_bytes.add(u64::from(owned));
+        conn.owned = owned;
+    }
+    if let Some((at, _)) = conn.deadline(env.config)
+        && (conn.armed == 0 || at < conn.armed)
+    {
+        conn.armed = at;
+        effects.timers.push(Entry { token, at });
+    }
+}
+
+/// The same allocation for steps that borrow something else.
+fn recycle<'a, 'b>(mut steps: Vec<Step<'a>>) -> Vec<Step<'b>> {
+    steps.clear();
+    // Collecting in place keeps the allocation; there is nothing to convert.
+    steps.into_iter().map(|_| unreachable!("cleared above")).collect()
+}

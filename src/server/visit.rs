@@ -1,0 +1,322 @@
+//! The part of a stage that meets the store: steps in order, in one session, with prefetches
+//! running ahead over the keys of all connections of the stage.
+
+use std::ops::Range;
+
+use super::connection::{Connection, Due, Parked, Phase, Upload, body_deadline};
+use super::limits::{BUCKETS_AHEAD, ITEMS_AHEAD, PIN_AHEAD, PIN_SLICE};
+use super::stage::{Effects, Env, Step, What};
+use crate::commands::{self, Context, Next};
+use crate::protocol::{Reply, Style};
+use crate::store::{KeyHash, PinRead, Received, Session};
+
+/// How errors of the parser are answered: it has decided about noreply already.
+const LOUD: Style = Style::Text { noreply: false, with_cas: false };
+
+/// Answer to a body that the store had no memory for.
+const OUT_OF_MEMORY: &str = "SERVER_ERROR out of memory storing object";
+
+/// One visit to the store.
+pub(super) struct Visit<'v, 'e> {
+    env: &'v Env<'e>,
+    pub(super) session: Session<'e>,
+    /// The output of the stage.
+    pub(super) out: &'v mut Vec<u8>,
+    hashes: &'v [KeyHash],
+    /// Hashes whose bucket, and whose item, were prefetched.
+    buckets: usize,
+    items: usize,
+    effects: &'v mut Effects,
+}
+
+impl<'v, 'e> Visit<'v, 'e> {
+    pub(super) fn new(
+        env: &'v Env<'e>,
+        out: &'v mut Vec<u8>,
+        hashes: &'v [KeyHash],
+        effects: &'v mut Effects,
+    ) -> Self {
+        let session = env.store.session();
+        Visit { env, session, out, hashes, buckets: 0, items: 0, effects }
+    }
+
+    /// Go on with a connection: `bytes` are what it holds, `steps` their plan. How many of the
+    /// bytes are used up.
+    #[inline]
+    pub(super) fn serve<S>(
+        &mut self,
+        conn: &mut Connection<S>,
+        bytes: &[u8],
+        steps: &[Step<'_>],
+    ) -> usize {
+        let begin = self.out.len();
+        match conn.phase {
+            Phase::Commands => {}
+            Phase::Paused => conn.phase = Phase::Commands,
+            Phase::Send(_) => {
+                if !self.pump(conn, begin) {
+                    return 0;
+                }
+            }
+            _ => return self.absorb(conn, bytes, begin),
+        }
+        let mut used = 0;
+        for step in steps {
+            if conn.output.len() + self.out.len() - begin >= self.env.output_mark {
+                conn.phase = Phase::Paused;
+                return used;
+            }
+            self.look_ahead(&step.hashes);
+            if self.env.log {
+                log_step(&bytes[used..step.end]);
+            }
+            if self.step(conn, step, begin) {
+                used = step.end;
+            }
+            if !matches!(conn.phase, Phase::Commands) {
+                return self.leave(conn, bytes, used, begin);
+            }
+        }
+        if !steps.is_empty() {
+            conn.last_command = self.env.now;
+        }
+        used
+    }
+
+    /// The plan ends early: what becomes of the bytes behind it?
+    #[cold]
+    fn leave<S>(
+        &mut self,
+        conn: &mut Connection<S>,
+        bytes: &[u8],
+        used: usize,
+        begin: usize,
+    ) -> usize {
+        conn.last_command = self.env.now;
+        match conn.phase {
+            Phase::Flush => bytes.len(),
+            _ => used + self.absorb(conn, &bytes[used..], begin),
+        }
+    }
+
+    /// Prefetch the buckets and items of the lookups to come. A get of many keys sees to its own
+    /// items.
+    #[inline]
+    fn look_ahead(&mut self, step: &Range<usize>) {
+        let known = self.hashes.len();
+        self.buckets = self.buckets.max(step.start);
+        let buckets = step.end.max(step.start + BUCKETS_AHEAD).min(known);
+        while self.buckets < buckets {
+            self.env.store.prefetch_bucket(self.hashes[self.buckets]);
+            self.buckets += 1;
+        }
+        if step.len() != 1 || known == 1 {
+            return;
+        }
+        self.items = self.items.max(step.start);
+        let items = (step.start + ITEMS_AHEAD).min(known);
+        while self.items < items {
+            self.session.prefetch_item(self.hashes[self.items]);
+            self.items += 1;
+        }
+    }
+
+    /// Run one step; whether it is done. If the phase is not `Commands` afterwards, the
+    /// connection is to leave the stage.
+    #[inline]
+    fn step<S>(&mut self, conn: &mut Connection<S>, step: &Step<'_>, begin: usize) -> bool {
+        let request = match &step.what {
+            What::Request(request) => request,
+            What::Refuse { due, swallow: 0 } => {
+                self.answer(conn, *due);
+                return true;
+            }
+            What::Refuse { due, swallow } => {
+                conn.phase = Phase::Swallow { left: *swallow, line: *due };
+                return true;
+            }
+            What::Fatal => {
+                conn.phase = Phase::Flush;
+                return true;
+            }
+        };
+        let env = self.env;
+        let cx = Context {
+            store: env.store,
+            config: env.config,
+            shared: env.shared,
+            counters: env.counters,
+            now: env.now,
+            output_max: begin + env.output_mark.saturating_sub(conn.output.len()),
+        };
+        let mut hashes = &self.hashes[step.hashes.clone()];
+        loop {
+            let session = &mut self.session;
+            let next = commands::execute(&cx, session, &mut conn.client, request, hashes, self.out);
+            if next == Next::Continue {
+                return true;
+            }
+            if let Some(done) = self.obey(conn, next, begin) {
+                return done;
+            }
+            // A long value was sent whole; the rest of its get has hashes of its own.
+            hashes = &[];
+        }
+    }
+
+    /// What a request asks of its connection. Whether the request is done; `None`: run it again.
+    #[cold]
+    fn obey<S>(&mut self, conn: &mut Connection<S>, next: Next, begin: usize) -> Option<bool> {
+        match next {
+            Next::Continue => return Some(true),
+            Next::Close => conn.phase = Phase::Flush,
+            Next::Pause => {
+                conn.phase = Phase::Paused;
+                return Some(false);
+            }
+            Next::SendPinned(pin) => {
+                conn.phase = Phase::Send(pin);
+                return if self.pump(conn, begin) { None } else { Some(false) };
+            }
+            Next::Receive { upload, len, noreply } => {
+                let deadline = body_deadline(self.env.config, len, self.env.now);
+                conn.phase = Phase::Receive(Box::new(Upload {
+                    id: Some(upload),
+                    left: len,
+                    terminator: [0; 2],
+                    terminator_len: 0,
+                    noreply,
+                    deadline,
+                }));
+            }
+            Next::Swallow { len, line } => {
+                let line = line.map_or(Due::Nothing, Due::Line);
+                conn.phase = Phase::Swallow { left: len, line };
+            }
+            Next::DescribeConnections => {
+                let parked = Parked { serial: 0, waiting: 0, lines: Vec::new() };
+                conn.phase = Phase::Parked(Box::new(parked));
+            }
+            Next::Shutdown { graceful } => {
+                self.effects.shutdown = Some(graceful);
+                conn.phase = Phase::Flush;
+            }
+        }
+        Some(true)
+    }
+
+    /// Append slices of the pinned value, up to what a connection may be ahead of its socket;
+    /// whether that was all of it.
+    fn pump<S>(&mut self, conn: &mut Connection<S>, begin: usize) -> bool {
+        self.session.release();
+        let Phase::Send(pin) = std::mem::take(&mut conn.phase) else { return true };
+        while conn.output.len() + self.out.len() - begin < PIN_AHEAD {
+            match self.env.store.read_pin(&pin, PIN_SLICE, self.out) {
+                PinRead::More => {}
+                PinRead::Done => {
+                    self.out.extend_from_slice(b"\r\n");
+                    self.env.store.unpin(pin);
+                    return true;
+                }
+                PinRead::Revoked => {
+                    // Half a value was sent, and nothing can be said about it but goodbye.
+                    conn.failed = true;
+                    break;
+                }
+            }
+        }
+        conn.phase = Phase::Send(pin);
+        false
+    }
+
+    /// Use bytes that are not requests; how many were used.
+    fn absorb<S>(&mut self, conn: &mut Connection<S>, bytes: &[u8], begin: usize) -> usize {
+        self.session.release();
+        conn.received_at = self.env.now;
+        match &mut conn.phase {
+            Phase::Swallow { left, line } => {
+                let n = bytes.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+                *left -= n as u64;
+                if *left == 0 {
+                    let line = *line;
+                    conn.phase = Phase::Commands;
+                    self.answer(conn, line);
+                }
+                n
+            }
+            Phase::Receive(upload) => {
+                let (used, whole) = self.receive(upload, bytes);
+                if whole {
+                    let Phase::Receive(upload) = std::mem::take(&mut conn.phase) else {
+                        unreachable!("matched above")
+                    };
+                    self.finish(conn, *upload, begin);
+                }
+                used
+            }
+            // The request at the front of the input is to be run again, or waited for.
+            _ => 0,
+        }
+    }
+
+    /// The next bytes of an upload: how many were used, and whether that completes it.
+    fn receive(&mut self, upload: &mut Upload, bytes: &[u8]) -> (usize, bool) {
+        let (value, behind) = bytes.split_at(bytes.len().min(upload.left as usize));
+        if let Some(id) = &upload.id
+            && !value.is_empty()
+            && self.env.store.append_upload(id, value, self.env.now) == Received::Dropped
+        {
+            upload.id = None;
+        }
+        upload.left -= value.len() as u32;
+        let mut used = value.len();
+        if upload.left == 0 {
+            for &byte in behind.iter().take(2 - usize::from(upload.terminator_len)) {
+                upload.terminator[usize::from(upload.terminator_len)] = byte;
+                upload.terminator_len += 1;
+                used += 1;
+            }
+        }
+        (used, upload.terminator_len == 2)
+    }
+
+    fn finish<S>(&mut self, conn: &Connection<S>, upload: Upload, begin: usize) {
+        let env = self.env;
+        let Some(id) = upload.id else {
+            Reply::new(Style::Text { noreply: upload.noreply, with_cas: false }, self.out)
+                .line(OUT_OF_MEMORY);
+            return;
+        };
+        let cx = Context {
+            store: env.store,
+            config: env.config,
+            shared: env.shared,
+            counters: env.counters,
+            now: env.now,
+            output_max: begin + env.output_mark.saturating_sub(conn.output.len()),
+        };
+        let terminated = upload.terminator == *b"\r\n";
+        commands::finish_upload(&cx, id, terminated, upload.noreply, self.out);
+    }
+
+    /// The line that a refused request is owed.
+    fn answer<S>(&mut self, conn: &mut Connection<S>, due: Due) {
+        let mut reply = Reply::new(LOUD, self.out);
+        match due {
+            Due::Nothing => {}
+            Due::Line(line) => reply.line(line),
+            Due::Error(error) => reply.error(error),
+            Due::ErrorThenClose(error) => {
+                reply.error(error);
+                conn.phase = Phase::Flush;
+            }
+        }
+    }
+}
+
+#[cold]
+fn log_step(bytes: &[u8]) {
+    let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    log::debug!("< {}", line.escape_ascii());
+}

@@ -1,0 +1,431 @@
+//! One thread, one poll, one table of connections: the event loop.
+//!
+//! Sleep unless someone is ready; take what arrived; serve the ready ones a stage; tend those
+//! whose time has come.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use crossbeam_channel::Receiver;
+use mio::event::{Event, Source};
+use mio::{Events, Interest, Poll, Token};
+use slab::Slab;
+
+use super::clock::Limit;
+use super::common::Common;
+use super::connection::{Connection, Overdue, Phase};
+use super::deadlines::{Entry, Wheel};
+use super::inbox::{Asker, Message};
+use super::limits::{
+    BUFFERS_HARD_MAX, BUFFERS_SOFT_MAX, EVENTS_MAX, OUTPUT_MARK, OUTPUT_MARK_TIGHT, STALLED_S,
+    STOP_DRAIN_MS, STOP_FLUSH_MS, TURN_REQUESTS_MAX,
+};
+use super::stage::{Effects, Env, Stage, settle};
+use super::stream::Stream;
+use crate::ops::counters::WorkerCounters;
+use crate::sys::signal::Signal;
+
+/// The inbox's token; places in the table of connections come from 0 up.
+pub(super) const INBOX: Token = Token(usize::MAX);
+
+/// How long to sleep while a deadline is set: the wheel's seconds, less the clock's coarseness.
+const WHEEL_TICK: Duration = Duration::from_millis(500);
+
+/// One worker.
+pub(super) struct Worker {
+    common: Arc<Common>,
+    /// Which one of `common.mailboxes` is ours.
+    index: usize,
+    poll: Poll,
+    inbox: Receiver<Message>,
+    conns: Slab<Connection<Stream>>,
+    /// Connections that have something to do and wait for no event.
+    ready: VecDeque<usize>,
+    stage: Stage,
+    effects: Effects,
+    wheel: Wheel,
+    /// Entries of the wheel being looked at.
+    due: Vec<Entry>,
+    /// Numbers the questions to other workers.
+    serial: u64,
+    stop: Option<Stop>,
+}
+
+/// How far a stop has come.
+#[derive(Debug, Clone, Copy)]
+enum Stop {
+    /// Replies are being sent until then.
+    Flushing(Limit),
+    /// Clients may see the end of the stream until then.
+    Draining(Limit),
+}
+
+impl Worker {
+    /// A worker whose `poll` its inbox wakes.
+    pub(super) fn new(
+        common: Arc<Common>,
+        index: usize,
+        poll: Poll,
+        inbox: Receiver<Message>,
+    ) -> Self {
+        let now = common.shared.now.load(Relaxed);
+        Worker {
+            common,
+            index,
+            poll,
+            inbox,
+            conns: Slab::new(),
+            ready: VecDeque::new(),
+            stage: Stage::new(),
+            effects: Effects::default(),
+            wheel: Wheel::new(now),
+            due: Vec::new(),
+            serial: 0,
+            stop: None,
+        }
+    }
+
+    /// Serve until told to stop.
+    pub(super) fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(EVENTS_MAX);
+        loop {
+            match self.poll.poll(&mut events, self.patience()) {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+                _ => {}
+            }
+            let mut mail = false;
+            for event in &events {
+                if event.token() == INBOX {
+                    mail = true;
+                } else {
+                    self.on_event(event);
+                }
+            }
+            if mail {
+                self.take_inbox();
+            }
+            let now = self.common.shared.now.load(Relaxed);
+            if now != self.wheel.visited() {
+                self.look_at_deadlines(now);
+            }
+            self.serve(now);
+            if self.stop.is_some() && self.stop_is_over() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// How long the poll may sleep.
+    fn patience(&self) -> Option<Duration> {
+        if !self.ready.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        match self.stop {
+            Some(Stop::Flushing(limit) | Stop::Draining(limit)) => {
+                Some(limit.left().min(Duration::from_millis(STOP_DRAIN_MS / 4)))
+            }
+            None => (!self.wheel.is_empty()).then_some(WHEEL_TICK),
+        }
+    }
+
+    /// What the system says of a connection. The place may have been vacated, or taken by another
+    /// connection, since the event was made: that costs a read that finds nothing.
+    fn on_event(&mut self, event: &Event) {
+        let token = event.token().0;
+        let Some(conn) = self.conns.get_mut(token) else { return };
+        if event.is_readable() || event.is_read_closed() || event.is_error() {
+            conn.readable = true;
+            conn.hangup |= event.is_read_closed();
+        }
+        if event.is_writable() {
+            conn.blocked = false;
+        }
+        if !conn.queued {
+            conn.queued = true;
+            self.ready.push_back(token);
+        }
+    }
+
+    /// One stage over those at the front of the ready queue, and what follows from it.
+    fn serve(&mut self, now: u32) {
+        let common = Arc::clone(&self.common);
+        let counters = &common.shared.workers[self.index];
+        if !self.ready.is_empty() {
+            let env = env(&common, counters, now, self.stop.is_some());
+            self.stage.run(&env, &mut self.conns, &mut self.ready, &mut self.effects);
+            self.carry_out(&common, counters);
+        }
+        let soft = BUFFERS_SOFT_MAX / common.mailboxes.len() as u64;
+        if counters.buffer_bytes.get() > soft {
+            self.shed(counters, soft, now);
+        }
+    }
+
+    /// Do what a stage asked for.
+    fn carry_out(&mut self, common: &Arc<Common>, counters: &WorkerCounters) {
+        for entry in self.effects.timers.drain(..) {
+            self.wheel.insert(entry);
+        }
+        while let Some(token) = self.effects.interest.pop() {
+            self.watch(token);
+        }
+        while let Some(token) = self.effects.half_close.pop() {
+            if self.conns[token].stream.shutdown_write().is_err() {
+                self.effects.doomed.push(token);
+            }
+        }
+        while let Some(token) = self.effects.errands.pop() {
+            self.ask_all(token);
+        }
+        while let Some(token) = self.effects.doomed.pop() {
+            self.close(token, counters);
+        }
+        if let Some(graceful) = self.effects.shutdown.take() {
+            let signal = if graceful { Signal::Graceful } else { Signal::Stop };
+            common.notifier.raise(signal);
+        }
+    }
+
+    /// Ask for an event when there is room to write, or no longer.
+    fn watch(&mut self, token: usize) {
+        let Some(conn) = self.conns.get_mut(token) else { return };
+        conn.watched = conn.blocked;
+        let interest =
+            if conn.blocked { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+        let registry = self.poll.registry();
+        if conn.stream.reregister(registry, Token(token), interest).is_err() {
+            self.effects.doomed.push(token);
+        }
+    }
+
+    fn close(&mut self, token: usize, counters: &WorkerCounters) {
+        let Some(mut conn) = self.conns.try_remove(token) else { return };
+        conn.release(&self.common.store);
+        counters.buffer_bytes.sub(u64::from(conn.owned));
+        counters.curr_connections.sub(1);
+        self.common.mailboxes[self.index].load.fetch_sub(1, Relaxed);
+        log::debug!("connection {} closed", conn.stream.as_raw_fd());
+        // The descriptor leaves the poll as it is closed, and only then may another come.
+        drop(conn);
+        self.common.open.fetch_sub(1, Relaxed);
+    }
+
+    fn take_inbox(&mut self) {
+        while let Ok(message) = self.inbox.try_recv() {
+            match message {
+                Message::Connection(stream) => self.accept(stream),
+                Message::DescribeConnections(asker) => {
+                    let lines = self.describe();
+                    let answer = Message::Described { asker, lines };
+                    self.common.mailboxes[asker.worker].send(answer);
+                }
+                Message::Described { asker, lines } => self.take_answer(asker, &lines),
+                Message::Stop => self.begin_stop(),
+            }
+        }
+    }
+
+    fn accept(&mut self, mut stream: Stream) {
+        let counters = &self.common.shared.workers[self.index];
+        let now = self.common.shared.now.load(Relaxed);
+        let place = self.conns.vacant_entry();
+        let token = place.key();
+        let registered = self.stop.is_none()
+            && stream.register(self.poll.registry(), Token(token), Interest::READABLE).is_ok();
+        if !registered {
+            self.common.mailboxes[self.index].load.fetch_sub(1, Relaxed);
+            drop(stream);
+            self.common.open.fetch_sub(1, Relaxed);
+            return;
+        }
+        log::debug!("connection {} opened by {stream}", stream.as_raw_fd());
+        let is_tcp = stream.is_tcp();
+        let conn = place.insert(Connection::new(stream, now, is_tcp));
+        if let Some((at, _)) = conn.deadline(&self.common.config) {
+            conn.armed = at;
+            self.wheel.insert(Entry { token, at });
+        }
+        counters.curr_connections.add(1);
+        let places = self.conns.capacity() as u64;
+        let known = counters.connection_structures.get();
+        counters.connection_structures.add(places.saturating_sub(known));
+    }
+
+    /// Close those that overstayed; look again later at those that moved on.
+    fn look_at_deadlines(&mut self, now: u32) {
+        let common = Arc::clone(&self.common);
+        let counters = &common.shared.workers[self.index];
+        let mut due = std::mem::take(&mut self.due);
+        self.wheel.advance(now, &mut due);
+        for Entry { token, at } in due.drain(..) {
+            let Some(conn) = self.conns.get_mut(token) else { continue };
+            if conn.armed != at {
+                continue;
+            }
+            conn.armed = 0;
+            match conn.deadline(&common.config) {
+                None => {}
+                Some((at, _)) if at > now => {
+                    conn.armed = at;
+                    self.wheel.insert(Entry { token, at });
+                }
+                Some((_, why)) => {
+                    match why {
+                        Overdue::Idle => counters.idle_kicks.add(1),
+                        Overdue::Slow => counters.deadline_kicks.add(1),
+                        Overdue::Drained => {}
+                    }
+                    self.close(token, counters);
+                }
+            }
+        }
+        self.due = due;
+    }
+
+    /// Buffers are short: close those that stand still, longest first, until there is room. Far
+    /// above the limit nobody is spared.
+    #[cold]
+    fn shed(&mut self, counters: &WorkerCounters, soft: u64, now: u32) {
+        let hard = soft * (BUFFERS_HARD_MAX / BUFFERS_SOFT_MAX);
+        let spare_none = counters.buffer_bytes.get() > hard;
+        let mut holders: Vec<(u32, u32, usize)> = self
+            .conns
+            .iter()
+            .filter(|(_, conn)| conn.owned > 0)
+            .map(|(token, conn)| (conn.still_since(), u32::MAX - conn.owned, token))
+            .filter(|(since, ..)| spare_none || since.saturating_add(STALLED_S) < now)
+            .collect();
+        holders.sort_unstable();
+        let enough = if spare_none { hard } else { soft } / 4 * 3;
+        for (_, _, token) in holders {
+            if counters.buffer_bytes.get() <= enough {
+                return;
+            }
+            counters.deadline_kicks.add(1);
+            self.close(token, counters);
+        }
+    }
+
+    /// `stats conns`: ask every worker, ourselves included, to describe its connections.
+    fn ask_all(&mut self, token: usize) {
+        self.serial += 1;
+        let asker = Asker { worker: self.index, token, serial: self.serial };
+        if let Phase::Parked(parked) = &mut self.conns[token].phase {
+            parked.serial = self.serial;
+            parked.waiting = self.common.mailboxes.len();
+        }
+        for mailbox in &self.common.mailboxes {
+            mailbox.send(Message::DescribeConnections(asker));
+        }
+    }
+
+    /// Lines of `stats conns` for our connections.
+    fn describe(&self) -> Vec<u8> {
+        let now = self.common.shared.now.load(Relaxed);
+        let mut lines = String::new();
+        for (_, conn) in &self.conns {
+            let n = conn.stream.as_raw_fd();
+            let idle = now.saturating_sub(conn.last_command);
+            lines.push_str(&format!(
+                "STAT {n}:addr {}\r\nSTAT {n}:listen_addr {}\r\n\
+                 STAT {n}:state {}\r\nSTAT {n}:secs_since_last_cmd {idle}\r\n",
+                conn.stream.peer_text(),
+                conn.stream.local_text(),
+                conn.state_name(),
+            ));
+        }
+        lines.into_bytes()
+    }
+
+    /// One worker's part of an answer; with the last one it is sent.
+    fn take_answer(&mut self, asker: Asker, lines: &[u8]) {
+        let common = Arc::clone(&self.common);
+        let Some(conn) = self.conns.get_mut(asker.token) else { return };
+        let Phase::Parked(parked) = &mut conn.phase else { return };
+        if parked.serial != asker.serial {
+            return;
+        }
+        parked.lines.extend_from_slice(lines);
+        parked.waiting -= 1;
+        if parked.waiting > 0 {
+            return;
+        }
+        let mut answer = String::new();
+        for listener in &common.listeners {
+            let n = listener.descriptor;
+            answer.push_str(&format!(
+                "STAT {n}:addr {}\r\nSTAT {n}:state conn_listening\r\n\
+                 STAT {n}:secs_since_last_cmd {}\r\n",
+                listener.address,
+                common.shared.now.load(Relaxed).saturating_sub(crate::ops::shared::CLOCK_START),
+            ));
+        }
+        let mut answer = answer.into_bytes();
+        answer.append(&mut parked.lines);
+        answer.extend_from_slice(b"END\r\n");
+        conn.phase = Phase::Commands;
+        let counters = &common.shared.workers[self.index];
+        let env = env(&common, counters, self.wheel.visited(), self.stop.is_some());
+        conn.send(&answer, env.now, counters);
+        settle(&env, conn, asker.token, &mut self.ready, &mut self.effects);
+        self.carry_out(&common, counters);
+    }
+
+    /// Answer what has arrived by now, and nothing later: every connection gets one more turn, and
+    /// `settle` ends it then.
+    fn begin_stop(&mut self) {
+        self.stop = Some(Stop::Flushing(Limit::after_ms(STOP_FLUSH_MS)));
+        for (token, conn) in &mut self.conns {
+            conn.readable = !matches!(conn.phase, Phase::Parked(_));
+            if !conn.queued {
+                conn.queued = true;
+                self.ready.push_back(token);
+            }
+        }
+    }
+
+    /// Move a stop along; whether it is over. First replies have to be taken, then clients that
+    /// were busy just now, and may be sending a request, get to see the end of the stream: closing
+    /// on that request would reset them.
+    fn stop_is_over(&mut self) -> bool {
+        let drained = |conn: &Connection<Stream>| matches!(conn.phase, Phase::Drain(_));
+        let over = match self.stop {
+            Some(Stop::Flushing(limit)) => {
+                if self.conns.iter().all(|(_, conn)| drained(conn)) {
+                    self.stop = Some(Stop::Draining(Limit::after_ms(STOP_DRAIN_MS)));
+                }
+                limit.passed()
+            }
+            Some(Stop::Draining(limit)) => limit.passed(),
+            None => false,
+        };
+        if over {
+            let common = Arc::clone(&self.common);
+            let tokens: Vec<usize> = self.conns.iter().map(|(token, _)| token).collect();
+            tokens.into_iter().for_each(|t| self.close(t, &common.shared.workers[self.index]));
+        }
+        self.conns.is_empty()
+    }
+}
+
+/// What a stage may use at second `now`.
+fn env<'a>(common: &'a Common, counters: &'a WorkerCounters, now: u32, stopping: bool) -> Env<'a> {
+    let asked = common.config.requests_per_event.map_or(TURN_REQUESTS_MAX, |n| n as usize);
+    let soft = BUFFERS_SOFT_MAX / common.mailboxes.len() as u64;
+    let tight = counters.buffer_bytes.get() > soft / 2;
+    Env {
+        store: &common.store,
+        config: &common.config,
+        shared: &common.shared,
+        counters,
+        now,
+        turn_requests: asked.clamp(1, TURN_REQUESTS_MAX),
+        output_mark: if tight { OUTPUT_MARK_TIGHT } else { OUTPUT_MARK },
+        log: log::log_enabled!(log::Level::Debug),
+        stopping,
+    }
+}
