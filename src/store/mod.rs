@@ -1,64 +1,55 @@
 //! The engine: a library that knows neither sockets nor protocols nor clocks.
 //!
 //! Words: a **page** is 64 KiB of item memory; a **chunk** is a fixed-size part of a page; a
-//! **slab class** is all chunks of one size; an **item** is header, key, flags and value in one
-//! chunk, or in a chain of chunks; a **shard** is one independent partition behind one lock.
+//! **slab class** is all chunks of one size, and all the pages that are cut into them; an **item**
+//! is header, flags, key and value in one chunk, or a head and a chain of chunks; a **shard** is
+//! one independent partition behind one lock, chosen by the top bits of a key's hash.
+//!
+//! [`Store`] picks a shard, locks it once and calls it. A lock is never taken while another is
+//! held. `check.rs` recounts everything that must add up.
 
-// (contract stubs; the engine replaces them)
+mod alloc;
+mod arena;
+mod check;
+mod chunked;
+mod config;
+mod geometry;
+mod hash;
+mod index;
+mod item;
+mod lru;
+mod maintain;
+mod pages;
+mod session;
+mod shard;
+mod slab;
+mod stats;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+
+use crate::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering};
+use crate::sys::cpu::prefetch;
+use crate::sys::memory::Backing;
+
+use config::Settings;
+pub use config::StoreConfig;
+use geometry::PAGE_SIZE;
+pub use hash::KeyHash;
+use hash::KeyHasher;
+use index::Index;
+use item::{ItemId, Queue};
+use pages::PagePool;
+pub use session::Session;
+use shard::{Parts, Shard};
+pub use stats::{ClassStats, StoreStats, VerbMisses};
 
 /// Seconds on the store's clock (any origin ≥ 1; the daemon starts at 62).
 pub type Seconds = u32;
 /// When an item dies: it is dead when `deadline <= now`. 0 means never.
 pub type Deadline = u32;
-
-/// The seeded hash of a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KeyHash(pub(crate) u64);
-
-/// How a store is shaped; all checked by the caller (`ops::config`).
-#[derive(Debug, Clone)]
-pub struct StoreConfig {
-    /// Item memory, in bytes (-m).
-    pub limit_bytes: u64,
-    /// Worker threads, for the number of shards (-t).
-    pub threads: usize,
-    /// Largest item, measured as memcached measures it (-I).
-    pub item_size_max: u64,
-    /// Smallest room for key, value and flags (-n).
-    pub chunk_size_min: u32,
-    /// Growth of chunk sizes (-f).
-    pub growth_factor: f64,
-    /// Explicit chunk sizes (slab_sizes); empty: by factor.
-    pub slab_sizes: Vec<u32>,
-    /// Largest chunk, in bytes, as asked (slab_chunk_max); half a page at most is used.
-    pub slab_chunk_max: u32,
-    /// Items have a CAS (-C turns it off).
-    pub use_cas: bool,
-    /// Evict to make room (-M turns it off).
-    pub evict: bool,
-    /// HOT/WARM/COLD instead of one LRU.
-    pub segmented: bool,
-    /// Share of a class's bytes in HOT, percent.
-    pub hot_pct: u32,
-    /// Share of a class's bytes in WARM, percent.
-    pub warm_pct: u32,
-    /// HOT's tail is too old at this multiple of COLD's age.
-    pub hot_max_factor: f64,
-    /// As above for WARM.
-    pub warm_max_factor: f64,
-    /// Items that live at most this long go to TEMP.
-    pub temporary_ttl: Option<u32>,
-    /// Take all memory at start, on huge pages (-L).
-    pub preallocate: bool,
-    /// Count item sizes for `stats sizes`.
-    pub track_sizes: bool,
-    /// Crawl for expired items in the background.
-    pub crawler: bool,
-    /// log2 of index buckets to begin with, 0: default.
-    pub hash_power: u32,
-    /// Seed of the key hash; `None`: random per process.
-    pub seed: Option<u64>,
-}
 
 /// A storage command's operands, less the value.
 #[derive(Debug, Clone, Copy)]
@@ -137,33 +128,49 @@ pub enum Counted {
 
 /// A found item, while its shard is locked.
 pub struct Hit<'a> {
-    _shard: &'a mut (),
+    shard: &'a mut Shard,
+    id: ItemId,
+    /// The shard's number, for names that leave it.
+    number: usize,
 }
 
 impl Hit<'_> {
     /// Client flags.
+    #[inline]
     pub fn flags(&self) -> u32 {
-        todo!()
+        self.shard.flags(self.id)
     }
     /// CAS; 0 under -C.
+    #[inline]
     pub fn cas(&self) -> u64 {
-        todo!()
+        self.shard.cas(self.id)
     }
     /// Value length in bytes.
+    #[inline]
     pub fn len(&self) -> usize {
-        todo!()
+        self.shard.value_len(self.id)
     }
     /// No value bytes.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+    /// The value, if it stands in one piece (up to 32 KiB it does).
+    #[inline]
+    pub fn value(&self) -> Option<&[u8]> {
+        let header = self.shard.header(self.id);
+        if header.is(item::state::CHAINED) {
+            return None;
+        }
+        let (at, len) = (header.value_offset(), header.value_len as usize);
+        Some(self.shard.slabs.arena.bytes(self.id, at, len))
+    }
     /// Append the whole value to `out`.
-    pub fn copy_to(&self, _out: &mut Vec<u8>) {
-        todo!()
+    pub fn copy_to(&self, out: &mut Vec<u8>) {
+        self.shard.copy_value(self.id, out);
     }
     /// Keep the value as it is now, to be copied out in slices; for values longer than 64 KiB.
     pub fn pin(&mut self) -> PinId {
-        todo!()
+        PinId(outside(self.number, self.shard.pin(self.id)))
     }
 }
 
@@ -173,6 +180,14 @@ pub struct PinId(u64);
 /// Names a half-received value; belongs to one writer, which must commit or drop it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct UploadId(u64);
+
+/// A shard's number in the top byte of a table number (whose top byte is free).
+fn outside(shard: usize, number: u64) -> u64 {
+    (shard as u64) << 56 | number
+}
+fn inside(id: u64) -> (usize, u64) {
+    ((id >> 56) as usize, id & (u64::MAX >> 8))
+}
 
 /// Answer of `read_pin`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -195,293 +210,369 @@ pub enum Received {
     Dropped,
 }
 
+/// Something that happened to an item without its owner's asking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A live item was removed to make room.
+    Evicted(Box<[u8]>),
+    /// A dead item was removed.
+    Reclaimed(Box<[u8]>),
+}
+
+impl Event {
+    fn evicted(key: &[u8]) -> Event {
+        Event::Evicted(key.into())
+    }
+    fn reclaimed(key: &[u8]) -> Event {
+        Event::Reclaimed(key.into())
+    }
+}
+
+/// Bytes of all unfinished uploads, against a cap.
+#[derive(Debug, Clone)]
+struct InFlight {
+    bytes: Arc<AtomicU64>,
+    max: u64,
+}
+
+impl InFlight {
+    /// Whether `n` more would pass the cap.
+    fn exceeds(&self, n: usize) -> bool {
+        self.bytes.load(Ordering::Relaxed) + n as u64 > self.max
+    }
+    fn add(&self, n: usize) {
+        self.bytes.fetch_add(n as u64, Ordering::Relaxed);
+    }
+    fn sub(&self, n: usize) {
+        self.bytes.fetch_sub(n as u64, Ordering::Relaxed);
+    }
+}
+
+/// Where linear hashing stands: how a hash finds its bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct IndexShape {
+    level: u32,
+    split: u32,
+}
+
+impl IndexShape {
+    #[inline]
+    fn bucket(self, hash: KeyHash) -> usize {
+        let low = hash.0 as u32 as usize;
+        let bucket = low & ((1 << self.level) - 1);
+        if bucket < self.split as usize { low & ((2 << self.level) - 1) } else { bucket }
+    }
+}
+
+/// One shard, and what may be read of it without its lock. A cache line pair of its own, so that
+/// no lock shares one with another.
+#[repr(align(128))]
+struct Slot {
+    shard: Mutex<Shard>,
+    /// Where the index lies: constant.
+    index: usize,
+    /// Its shape when last changed, level and split: good enough for a prefetch.
+    shape: AtomicU64,
+}
+
+impl Slot {
+    fn publish(&self, shard: &Shard) {
+        let shape = shard.index.shape();
+        let packed = u64::from(shape.level) << 32 | u64::from(shape.split);
+        if self.shape.load(Ordering::Relaxed) != packed {
+            self.shape.store(packed, Ordering::Relaxed);
+        }
+    }
+}
+
 /// All items.
-pub struct Store {}
+pub struct Store {
+    slots: Box<[Slot]>,
+    /// A hash shifted right by this is its shard.
+    shift: u32,
+    hasher: KeyHasher,
+    pool: PagePool,
+    in_flight: InFlight,
+    limit_bytes: u64,
+}
 
 impl Store {
     /// Reserve memory and make the shards.
-    pub fn new(_config: StoreConfig) -> std::io::Result<Store> {
-        todo!()
+    ///
+    /// # Errors
+    /// The kernel's, when it will not reserve (or, preallocating, give) the memory.
+    pub fn new(config: StoreConfig) -> io::Result<Store> {
+        let pages = (config.limit_bytes / PAGE_SIZE as u64).max(1) as usize;
+        let backing = if config.preallocate { Backing::Preallocated } else { Backing::Huge };
+        let pool = PagePool::new(pages, backing)?;
+        let shards = geometry::shard_count(config.limit_bytes, config.threads);
+        let bits = shards.trailing_zeros();
+        let settings = Settings::new(&config);
+        let hasher = KeyHasher::new(config.seed);
+        // Hash is uniform, so no shard comes near twice its share.
+        let smallest = u64::from(settings.chunk_sizes[0]);
+        let items_max = config.limit_bytes / smallest / shards as u64 * 2 + 1024;
+        let level =
+            if config.hash_power == 0 { 6 } else { config.hash_power.saturating_sub(bits + 3) };
+        let in_flight = InFlight {
+            bytes: Arc::new(AtomicU64::new(0)),
+            max: (config.limit_bytes / 4).max(config.item_size_max),
+        };
+        let slot = |number: usize| -> io::Result<Slot> {
+            let index = Index::new(items_max as usize, level)?;
+            let address = index.address();
+            let shard = Shard::new(Parts {
+                settings: settings.clone(),
+                hasher: hasher.clone(),
+                pool: pool.clone(),
+                in_flight: in_flight.clone(),
+                index,
+                number: (number as u64, bits),
+            });
+            let slot = Slot { index: address, shape: AtomicU64::new(0), shard: Mutex::new(shard) };
+            slot.publish(&slot.lock());
+            Ok(slot)
+        };
+        let slots = (0..shards).map(slot).collect::<io::Result<Box<[Slot]>>>()?;
+        let limit_bytes = config.limit_bytes;
+        Ok(Store { slots, shift: 64 - bits, hasher, pool, in_flight, limit_bytes })
     }
+
     /// The hash of a key.
     #[inline]
-    pub fn hash(&self, _key: &[u8]) -> KeyHash {
-        todo!()
+    pub fn hash(&self, key: &[u8]) -> KeyHash {
+        self.hasher.hash(key)
+    }
+    #[inline]
+    fn slot(&self, hash: KeyHash) -> usize {
+        // A shift by 64 would overflow: one shard needs none.
+        if self.slots.len() == 1 { 0 } else { (hash.0 >> self.shift) as usize }
     }
     /// Bring a key's index bucket into the cache; takes no lock.
     #[inline]
-    pub fn prefetch_bucket(&self, _hash: KeyHash) {}
+    pub fn prefetch_bucket(&self, hash: KeyHash) {
+        let slot = &self.slots[self.slot(hash)];
+        let packed = slot.shape.load(Ordering::Relaxed);
+        let shape = IndexShape { level: (packed >> 32) as u32, split: packed as u32 };
+        prefetch(slot.index + shape.bucket(hash) * 64);
+    }
     /// A visit: verbs run through it, each under its shard's lock. With one shard the lock is
     /// kept for the whole visit, so make visits short (one batch) and do no IO during one.
+    #[inline]
     pub fn session(&self) -> Session<'_> {
-        todo!()
+        Session::new(self)
     }
+
     /// Append the next at most `max` bytes of a pinned value.
-    pub fn read_pin(&self, _pin: &PinId, _max: usize, _out: &mut Vec<u8>) -> PinRead {
-        todo!()
+    pub fn read_pin(&self, pin: &PinId, max: usize, out: &mut Vec<u8>) -> PinRead {
+        let (shard, number) = inside(pin.0);
+        self.slots[shard].lock().read_pin(number, max, out)
     }
     /// The reader is done, or gone.
-    pub fn unpin(&self, _pin: PinId) {
-        todo!()
+    pub fn unpin(&self, pin: PinId) {
+        let (shard, number) = inside(pin.0);
+        self.slots[shard].lock().unpin(number);
     }
-    /// Begin to receive a value of `len` bytes. `Err`: `TooLarge` or `OutOfMemory`.
+
+    /// Begin to receive a value of `len` bytes. `Err`: `TooLarge` or `OutOfMemory`, which for
+    /// `SetMode::Set` has removed the old item.
     pub fn begin_upload(
         &self,
-        _args: &SetArgs<'_>,
-        _len: u32,
-        _now: Seconds,
+        args: &SetArgs<'_>,
+        len: u32,
+        now: Seconds,
     ) -> Result<UploadId, Stored> {
-        todo!()
+        let slot = self.slot(args.hash);
+        let mut begun = self.slots[slot].lock().begin_upload(args, len, now);
+        if begun == Err(Stored::OutOfMemory) && self.find_page(slot, now) {
+            begun = self.slots[slot].lock().begin_upload(args, len, now);
+        }
+        match begun {
+            Ok(number) => Ok(UploadId(outside(slot, number))),
+            Err(stored) => {
+                self.slots[slot].lock().refused(args, len as usize, stored, now);
+                Err(stored)
+            }
+        }
     }
-    /// The next bytes of it.
-    pub fn append_upload(&self, _id: &UploadId, _bytes: &[u8], _now: Seconds) -> Received {
-        todo!()
+    /// The next bytes of it, no more than were announced.
+    pub fn append_upload(&self, id: &UploadId, mut bytes: &[u8], now: Seconds) -> Received {
+        let (slot, number) = inside(id.0);
+        while !bytes.is_empty() {
+            // A slice at a time, so that the lock is short.
+            let slice = &bytes[..bytes.len().min(64 << 10)];
+            if self.in_flight.exceeds(slice.len()) {
+                self.drop_stalest(slot, number);
+            }
+            let step = self.slots[slot].lock().append_upload(number, slice, now);
+            let Some((done, taken)) = step else { return Received::Dropped };
+            bytes = &bytes[taken..];
+            if !done && !self.find_page(slot, now) {
+                let mut shard = self.slots[slot].lock();
+                shard
+                    .upload_args(number, |args, len| (args.key.to_vec(), args.mode, len))
+                    .map(|(key, mode, len)| shard.upload_failed(&key, mode, len, now));
+                shard.drop_upload(number);
+                return Received::Dropped;
+            }
+        }
+        Received::Taken
+    }
+    /// All uploads together hold too much: the one that made the least progress of late, other
+    /// than the one that asks, is dropped, so that stalled senders cannot starve the others.
+    #[cold]
+    fn drop_stalest(&self, asking_slot: usize, asking: u64) {
+        let stalest = |slot: usize| {
+            let but = (slot == asking_slot).then_some(asking);
+            let found = self.slots[slot].lock().stalest_upload(but);
+            found.map(|(active, received, number)| (active, received, slot, number))
+        };
+        if let Some((_, _, slot, number)) = (0..self.slots.len()).filter_map(stalest).min() {
+            self.slots[slot].lock().drop_upload(number);
+        }
     }
     /// All bytes and a good terminator are there: store it.
-    pub fn commit_upload(&self, _id: UploadId, _now: Seconds) -> Stored {
-        todo!()
+    pub fn commit_upload(&self, id: UploadId, now: Seconds) -> Stored {
+        let (slot, number) = inside(id.0);
+        let mut shard = self.slots[slot].lock();
+        let stored = shard.commit_upload(number, now).unwrap_or(Stored::OutOfMemory);
+        self.slots[slot].publish(&shard);
+        stored
     }
-    /// Forget it. `counted`: it was received whole but ended badly, and counts as a cmd_set.
-    pub fn drop_upload(&self, _id: UploadId) {
-        todo!()
+    /// Forget it.
+    pub fn drop_upload(&self, id: UploadId) {
+        let (slot, number) = inside(id.0);
+        self.slots[slot].lock().drop_upload(number);
     }
+    /// It was received whole but ended badly: counts a cmd_set, stores nothing.
+    pub fn spoil_upload(&self, id: UploadId) {
+        let (slot, number) = inside(id.0);
+        let mut shard = self.slots[slot].lock();
+        let owned = shard.upload_args(number, |args, len| (args.key.to_vec(), args.flags, len));
+        if let Some((key, flags, len)) = owned {
+            shard.count_set_of(&key, flags, len as usize);
+        }
+        shard.drop_upload(number);
+    }
+
+    /// A shard is out of memory and has nothing left to evict: have another one give up a page.
+    /// One lock at a time. `false`: none can.
+    fn find_page(&self, needy: usize, now: Seconds) -> bool {
+        let count = self.slots.len();
+        (1..count).map(|n| (needy + n) % count).any(|slot| self.slots[slot].lock().give_page(now))
+    }
+
     /// Everything stored before `at` is dead from `at` on (`at <= now`: at once).
-    pub fn flush(&self, _at: Seconds, _now: Seconds) {
-        todo!()
+    pub fn flush(&self, at: Seconds, now: Seconds) {
+        self.slots.iter().for_each(|slot| slot.lock().flush(at, now));
     }
-    /// One bounded round of background work on every shard. Called about ten times a second.
-    pub fn maintain(&self, _now: Seconds) {
-        todo!()
+    /// One bounded round of background work on every shard, to be called about ten times a
+    /// second.
+    pub fn maintain(&self, now: Seconds) {
+        /// Steps a shard may take in one round.
+        const STEPS: usize = 8;
+        for slot in &self.slots {
+            for _ in 0..STEPS {
+                let mut shard = slot.lock();
+                let more = shard.maintain(now);
+                slot.publish(&shard);
+                if !more {
+                    break;
+                }
+            }
+        }
     }
+
     /// Everything counted, summed over shards.
-    pub fn stats(&self, _now: Seconds) -> StoreStats {
-        todo!()
+    pub fn stats(&self, now: Seconds) -> StoreStats {
+        let mut total = StoreStats {
+            limit_bytes: self.limit_bytes,
+            shards: self.slots.len(),
+            ..StoreStats::default()
+        };
+        let mut sizes = std::collections::BTreeMap::new();
+        let mut level = 0;
+        for slot in &self.slots {
+            let shard = slot.lock();
+            shard.add_stats(&mut total, now);
+            level = level.max(shard.index.level());
+            for (&bucket, &count) in &shard.counts.sizes {
+                *sizes.entry(bucket * 32).or_insert(0) += count;
+            }
+        }
+        total.hash_power = level + self.slots.len().trailing_zeros();
+        total.sizes = sizes.into_iter().collect();
+        let pages = self.limit_bytes / PAGE_SIZE as u64;
+        total.pages_free = pages.saturating_sub(self.pool.taken() as u64);
+        total
     }
     /// Zero what `stats reset` zeroes.
     pub fn reset_stats(&self) {
-        todo!()
+        self.slots.iter().for_each(|slot| slot.lock().counts.reset());
     }
-    /// `stats cachedump`: key, value length and deadline of COLD items of a class, newest first,
-    /// until `limit` items (0: all) or `visit` returns false.
+
+    /// `stats cachedump`: key, value length and deadline of the COLD items of a class (from 1),
+    /// newest first, until `limit` items (0: all) or `visit` returns false. Ten thousand items a
+    /// shard at most, so that the lock is short.
     pub fn cachedump(
         &self,
-        _class: usize,
-        _limit: u32,
-        _now: Seconds,
-        _visit: impl FnMut(&[u8], usize, Deadline) -> bool,
+        class: usize,
+        limit: u32,
+        now: Seconds,
+        mut visit: impl FnMut(&[u8], usize, Deadline) -> bool,
     ) {
-        todo!()
+        const ITEMS_MAX: u32 = 10_000;
+        let mut left = if limit == 0 { u32::MAX } else { limit };
+        for slot in &self.slots {
+            let shard = slot.lock();
+            let Some(lru) = class.checked_sub(1).and_then(|c| shard.lru.get(c)) else { return };
+            let mut at = lru.list(Queue::Cold).head;
+            let mut here = left.min(ITEMS_MAX);
+            while let (Some(id), 1..) = (at, here) {
+                let header = shard.header(id);
+                at = header.next;
+                if shard.is_dead(header, now) {
+                    continue;
+                }
+                if !visit(shard.key(id), shard.value_len(id), header.deadline) {
+                    return;
+                }
+                here -= 1;
+                left -= 1;
+            }
+        }
+    }
+
+    /// Keep a record of evictions and reclaims from now on, or stop.
+    pub fn record_events(&self, on: bool) {
+        self.slots.iter().for_each(|slot| slot.lock().journal = on.then(Vec::new));
+    }
+    /// What happened since the last call.
+    pub fn take_events(&self) -> Vec<Event> {
+        let take = |slot: &Slot| slot.lock().journal.as_mut().map(std::mem::take);
+        self.slots.iter().filter_map(take).flatten().collect()
+    }
+    /// Tests: let the next `n` page allocations succeed and all later ones fail; `None`: stop
+    /// failing.
+    #[doc(hidden)]
+    pub fn fail_pages_after(&self, n: Option<usize>) {
+        self.pool.fail_after(n);
     }
     /// Recount everything that must add up; panics naming the invariant that does not hold.
     pub fn assert_valid(&self) {
-        todo!()
+        let mut pages = 0;
+        for slot in &self.slots {
+            let shard = slot.lock();
+            shard.assert_valid();
+            pages += shard.slabs.page_count();
+        }
+        assert_eq!(pages, self.pool.taken(), "pool: pages taken = pages owned");
     }
 }
 
-/// See [`Store::session`].
-pub struct Session<'a> {
-    _store: &'a Store,
-}
-
-impl Session<'_> {
-    /// Let go of the lock the visit holds, if it does; the next verb takes it again. To be called
-    /// before any locking method of `Store` (uploads, pins, flush, stats), which would otherwise
-    /// wait for this very visit.
+impl Slot {
     #[inline]
-    pub fn release(&mut self) {}
-    /// Bring the likely item's header into the cache, by a peek at the bucket.
-    #[inline]
-    pub fn prefetch_item(&mut self, _hash: KeyHash) {}
-    /// Look a key up; `touch` also moves its deadline. Counts the get (or touch) and its outcome.
-    #[inline]
-    pub fn get<R>(
-        &mut self,
-        _key: &[u8],
-        _hash: KeyHash,
-        _touch: Option<Deadline>,
-        _now: Seconds,
-        _found: impl FnOnce(Hit<'_>) -> R,
-    ) -> Option<R> {
-        todo!()
+    fn lock(&self) -> MutexGuard<'_, Shard> {
+        self.shard.lock().expect("a shard is never left half-changed: a panic ends the process")
     }
-    /// Store a value that is at hand.
-    pub fn set(&mut self, _args: &SetArgs<'_>, _value: &[u8], _now: Seconds) -> Stored {
-        todo!()
-    }
-    /// A storage command whose data block ended badly: counts cmd_set, stores nothing.
-    pub fn count_bad_set(&mut self, _args: &SetArgs<'_>, _len: u32, _now: Seconds) -> Stored {
-        todo!()
-    }
-    /// Remove a key.
-    pub fn delete(
-        &mut self,
-        _key: &[u8],
-        _hash: KeyHash,
-        _compare: Option<u64>,
-        _now: Seconds,
-    ) -> Deleted {
-        todo!()
-    }
-    /// Add (or, with `decrement`, subtract) a number.
-    pub fn arith(
-        &mut self,
-        _key: &[u8],
-        _hash: KeyHash,
-        _delta: u64,
-        _decrement: bool,
-        _now: Seconds,
-    ) -> Counted {
-        todo!()
-    }
-    /// Move a key's deadline; whether it was there.
-    pub fn touch(
-        &mut self,
-        _key: &[u8],
-        _hash: KeyHash,
-        _deadline: Deadline,
-        _now: Seconds,
-    ) -> bool {
-        todo!()
-    }
-}
-
-/// Everything the engine counts. Counts marked R are zeroed by `reset_stats`.
-#[derive(Debug, Clone, Default)]
-pub struct StoreStats {
-    /// Sum of item sizes, headers included.
-    pub bytes: u64,
-    /// Linked items, dead but unreaped ones included.
-    pub items: u64,
-    /// R: every link.
-    pub total_items: u64,
-    /// The limit.
-    pub limit_bytes: u64,
-    /// Pages owned by classes / taken and unassigned.
-    pub pages_used: u64,
-    /// Taken and unassigned pages.
-    pub pages_free: u64,
-    /// Buckets of the index over all shards, as a power (memcached's hash_power_level).
-    pub hash_power: u32,
-    /// Bytes of the index.
-    pub hash_bytes: u64,
-    /// The index is catching up with its load.
-    pub hash_expanding: bool,
-    /// R: lookups that missed, by verb.
-    pub misses: VerbMisses,
-    /// R: lookups that found an expired item.
-    pub get_expired: u64,
-    /// R: lookups that found a flushed item.
-    pub get_flushed: u64,
-    /// R: sets refused for size.
-    pub store_too_large: u64,
-    /// R: sets refused for memory.
-    pub store_no_memory: u64,
-    /// R: failed page allocations that ended in an error.
-    pub malloc_fails: u64,
-    /// R: crawler passes begun.
-    pub crawler_starts: u64,
-    /// A pass is going on.
-    pub crawler_running: bool,
-    /// R: queue moves made by maintenance.
-    pub juggles: u64,
-    /// R: pages moved between classes.
-    pub slabs_moved: u64,
-    /// R: items moved to another chunk so that their page could go.
-    pub reassign_rescues: u64,
-    /// R: items evicted because their page went.
-    pub reassign_evictions: u64,
-    /// Unfinished uploads: how many, and their bytes.
-    pub uploads: u64,
-    /// Bytes of unfinished uploads.
-    pub upload_bytes: u64,
-    /// Pinned values, and bytes held only by pins.
-    pub pins: u64,
-    /// Bytes of values that are gone but for their readers.
-    pub pinned_dead_bytes: u64,
-    /// Shards.
-    pub shards: usize,
-    /// Item sizes by 32-byte bucket (track_sizes): (upper bound, count).
-    pub sizes: Vec<(u32, u64)>,
-    /// By class, index 0 is class 1.
-    pub classes: Vec<ClassStats>,
-}
-
-/// Misses by verb.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct VerbMisses {
-    /// get gets
-    pub get: u64,
-    /// touch gat gats
-    pub touch: u64,
-    /// delete
-    pub delete: u64,
-    /// incr
-    pub incr: u64,
-    /// decr
-    pub decr: u64,
-    /// cas
-    pub cas: u64,
-}
-
-/// What one slab class counts, over all shards.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct ClassStats {
-    /// Bytes.
-    pub chunk_size: u32,
-    /// Chunks in a page.
-    pub chunks_per_page: u32,
-    /// Pages owned.
-    pub pages: u64,
-    /// Chunks in use.
-    pub used_chunks: u64,
-    /// Items by queue: hot, warm, cold, temp.
-    pub items: [u64; 4],
-    /// Seconds since the last access of each queue's tail: hot, warm, cold, temp.
-    pub tail_age: [u32; 4],
-    /// Sum of item sizes.
-    pub requested_bytes: u64,
-    /// R: hits by queue: hot, warm, cold, temp. Their sum is get_hits of the class.
-    pub hits: [u64; 4],
-    /// R
-    pub cmd_set: u64,
-    /// R
-    pub delete_hits: u64,
-    /// R
-    pub incr_hits: u64,
-    /// R
-    pub decr_hits: u64,
-    /// R
-    pub cas_hits: u64,
-    /// R
-    pub cas_badval: u64,
-    /// R
-    pub touch_hits: u64,
-    /// R: live items removed to make room.
-    pub evicted: u64,
-    /// R: of those, with a TTL.
-    pub evicted_nonzero: u64,
-    /// R: idle seconds of the most recently evicted.
-    pub evicted_time: u32,
-    /// R: evicted and never fetched.
-    pub evicted_unfetched: u64,
-    /// R: evicted though active.
-    pub evicted_active: u64,
-    /// R: failed allocations.
-    pub outofmemory: u64,
-    /// R: dead items reaped at tails and before evictions.
-    pub reclaimed: u64,
-    /// R: dead and never fetched.
-    pub expired_unfetched: u64,
-    /// R: dead items freed by the crawler.
-    pub crawler_reclaimed: u64,
-    /// R: items the crawler looked at.
-    pub crawler_items_checked: u64,
-    /// R
-    pub moves_to_cold: u64,
-    /// R
-    pub moves_to_warm: u64,
-    /// R
-    pub moves_within_lru: u64,
-    /// R: rounds of reclaiming made by stores.
-    pub direct_reclaims: u64,
 }

@@ -1,1 +1,237 @@
-//! (to come)
+//! Page memory from the kernel: reserved as address space, committed when touched.
+//!
+//! Under miri the allocator stands in for the kernel.
+
+use std::io;
+use std::ptr::NonNull;
+
+/// Huge pages are this large on x86-64 and (with 4 KiB base pages) on aarch64.
+pub const HUGE_PAGE: usize = 2 << 20;
+
+/// How a region is backed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backing {
+    /// Ordinary pages, touched as needed.
+    Lazy,
+    /// Transparent huge pages asked for, touched as needed.
+    Huge,
+    /// Transparent huge pages asked for, and every page touched at once: the memory is there or
+    /// the call fails.
+    Preallocated,
+}
+
+/// A zeroed range of memory, 2 MiB-aligned, unmapped on drop.
+///
+/// It hands out only its bounds: who makes references into it vouches for them.
+#[derive(Debug)]
+pub struct Region {
+    base: NonNull<u8>,
+    len: usize,
+    #[cfg(not(miri))]
+    mapping: (usize, usize),
+}
+
+// SAFETY: a region is plain memory; it has no affinity to the thread that mapped it.
+unsafe impl Send for Region {}
+// SAFETY: `&Region` gives only its bounds and advice to the kernel.
+unsafe impl Sync for Region {}
+
+#[cfg(not(miri))]
+impl Region {
+    /// Reserve `len` bytes (rounded up to whole huge pages).
+    ///
+    /// # Errors
+    /// The kernel's, typically `ENOMEM` where overcommit is refused.
+    pub fn reserve(len: usize, backing: Backing) -> io::Result<Region> {
+        let len = len.max(1).next_multiple_of(HUGE_PAGE);
+        let mapped = len + HUGE_PAGE;
+        let prot = libc::PROT_READ | libc::PROT_WRITE;
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        // SAFETY: a fresh anonymous mapping at an address of the kernel's choice.
+        let start = unsafe { libc::mmap(std::ptr::null_mut(), mapped, prot, flags, -1, 0) };
+        if start == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let offset = start.align_offset(HUGE_PAGE);
+        // SAFETY: `offset < HUGE_PAGE`, and the mapping is one huge page longer than `len`.
+        let base = unsafe { start.cast::<u8>().add(offset) };
+        let base = NonNull::new(base).ok_or_else(io::Error::last_os_error)?;
+        let region = Region { base, len, mapping: (start as usize, mapped) };
+        if backing != Backing::Lazy {
+            region.advise_huge(0, len);
+        }
+        if backing == Backing::Preallocated {
+            region.populate()?;
+        }
+        Ok(region)
+    }
+
+    /// Ask for huge pages in part of the region (clipped to it). Advice: a refusal is no error.
+    pub fn advise_huge(&self, offset: usize, len: usize) {
+        let offset = offset.min(self.len);
+        let len = len.min(self.len - offset);
+        // SAFETY: the range lies inside the mapping; MADV_HUGEPAGE does not change contents.
+        unsafe {
+            libc::madvise(self.base.as_ptr().add(offset).cast(), len, libc::MADV_HUGEPAGE);
+        }
+    }
+
+    fn populate(&self) -> io::Result<()> {
+        const MADV_POPULATE_WRITE: libc::c_int = 23; // Linux 5.14, absent from older libcs
+        // SAFETY: the range is the mapping; populating does not change contents.
+        let done =
+            unsafe { libc::madvise(self.base.as_ptr().cast(), self.len, MADV_POPULATE_WRITE) };
+        if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+
+    /// Give the memory of part of the region back; it reads as zero afterwards.
+    ///
+    /// # Safety
+    /// The caller has the only access to that part, and expects it zeroed.
+    pub unsafe fn release(&self, offset: usize, len: usize) {
+        assert!(offset <= self.len && len <= self.len - offset, "release inside the region");
+        // SAFETY: inside the mapping; that nobody else looks is the caller's promise.
+        unsafe {
+            libc::madvise(self.base.as_ptr().add(offset).cast(), len, libc::MADV_DONTNEED);
+        }
+    }
+}
+
+#[cfg(not(miri))]
+impl Drop for Region {
+    fn drop(&mut self) {
+        // SAFETY: exactly what `reserve` mapped; whoever held references has outlived them.
+        unsafe { libc::munmap(self.mapping.0 as *mut libc::c_void, self.mapping.1) };
+    }
+}
+
+#[cfg(miri)]
+impl Region {
+    fn layout(len: usize) -> std::alloc::Layout {
+        std::alloc::Layout::from_size_align(len, 64 << 10).expect("region layout")
+    }
+
+    /// As for the kernel, from the allocator.
+    ///
+    /// # Errors
+    /// None here.
+    pub fn reserve(len: usize, _backing: Backing) -> io::Result<Region> {
+        let len = len.max(1).next_multiple_of(64 << 10);
+        // SAFETY: the layout's size is not 0.
+        let base = unsafe { std::alloc::alloc_zeroed(Self::layout(len)) };
+        let base = NonNull::new(base).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Region { base, len })
+    }
+
+    /// No huge pages here.
+    pub fn advise_huge(&self, _offset: usize, _len: usize) {}
+
+    /// As for the kernel.
+    ///
+    /// # Safety
+    /// The caller has the only access to that part, and expects it zeroed.
+    pub unsafe fn release(&self, offset: usize, len: usize) {
+        assert!(offset <= self.len && len <= self.len - offset, "release inside the region");
+        // SAFETY: in bounds; exclusive by the caller's promise.
+        unsafe { self.base.as_ptr().add(offset).write_bytes(0, len) };
+    }
+}
+
+#[cfg(miri)]
+impl Drop for Region {
+    fn drop(&mut self) {
+        // SAFETY: allocated with this layout.
+        unsafe { std::alloc::dealloc(self.base.as_ptr(), Self::layout(self.len)) };
+    }
+}
+
+impl Region {
+    /// Where it begins.
+    pub fn base(&self) -> NonNull<u8> {
+        self.base
+    }
+    /// Its length in bytes.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+    /// Never: a region has at least one page.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
+/// A zeroed array of 32-bit words that costs memory only where it was written. A slice in all
+/// other respects.
+#[derive(Debug)]
+pub struct LazyWords {
+    region: Region,
+    words: usize,
+}
+
+impl LazyWords {
+    /// Reserve room for `words` words, all 0.
+    ///
+    /// # Errors
+    /// As `Region::reserve`.
+    pub fn new(words: usize) -> io::Result<LazyWords> {
+        Ok(LazyWords { region: Region::reserve(words * 4, Backing::Lazy)?, words })
+    }
+    /// Ask for huge pages for a range of words.
+    pub fn advise_huge(&self, from: usize, words: usize) {
+        self.region.advise_huge(from * 4, words * 4);
+    }
+    /// The address of word 0.
+    pub fn address(&self) -> usize {
+        self.region.base.as_ptr() as usize
+    }
+}
+
+impl std::ops::Deref for LazyWords {
+    type Target = [u32];
+    #[inline]
+    fn deref(&self) -> &[u32] {
+        // SAFETY: the region holds at least `words` words, aligned and initialised (zeroed), and
+        // only this value makes references into it.
+        unsafe { std::slice::from_raw_parts(self.region.base.as_ptr().cast(), self.words) }
+    }
+}
+
+impl std::ops::DerefMut for LazyWords {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut [u32] {
+        // SAFETY: as in `deref`, and `&mut self` makes it the only reference.
+        unsafe { std::slice::from_raw_parts_mut(self.region.base.as_ptr().cast(), self.words) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_begin_as_zero_and_keep_what_is_written() {
+        let mut words = LazyWords::new(100_000).unwrap();
+        assert!(words.iter().all(|&w| w == 0));
+        words[99_999] = 7;
+        assert_eq!(words[99_999], 7);
+        assert_eq!(words.len(), 100_000);
+    }
+
+    #[test]
+    fn released_memory_reads_as_zero() {
+        let region = Region::reserve(128 << 10, Backing::Huge).unwrap();
+        let second = region.base().as_ptr().wrapping_add(64 << 10);
+        // SAFETY: inside the region; nobody else has references.
+        unsafe {
+            second.write(9);
+            region.release(64 << 10, 64 << 10);
+            assert_eq!(second.read(), 0);
+        }
+    }
+
+    #[test]
+    fn an_impossible_size_is_an_error() {
+        #[cfg(not(miri))]
+        assert!(Region::reserve(1 << 60, Backing::Lazy).is_err());
+    }
+}

@@ -1,0 +1,326 @@
+//! Where a chunk comes from when its class has none free, cheapest first: long chains being
+//! freed, a page from the pool, what is dead, an empty page of another class, the tail of this
+//! class, a page of another class.
+//!
+//! Every step is bounded, and nothing alive goes while something dead or free would do.
+
+use super::Event;
+use super::Seconds;
+use super::item::{ItemId, Queue, state};
+use super::shard::Shard;
+use super::slab::ClassId;
+
+/// Pages searched for dead items before an allocation gives up on them: at some 4 µs a page this
+/// bounds the time a store may take.
+const REAP_PAGES: usize = 32;
+/// Tails looked at in one eviction: active ones are promoted, so a whole queue of them must not
+/// be walked.
+const TAIL_LOOKS: usize = 8;
+/// Evictions an allocation may make: a chained item's eviction need not free a chunk of the class
+/// that is asked for.
+const EVICTIONS: usize = 16;
+/// Pages of a class looked at for one that can be emptied (pins and uploads may hold some).
+const STEAL_LOOKS: usize = 32;
+/// Chunks freed of long chains in one allocation.
+pub(super) const DOOMED_STEP: usize = 64;
+/// A class's claim to another page is weighed once in at least this many evictions.
+const CLAIM_EVERY: u32 = 16;
+
+/// Who found a dead item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reaper {
+    /// A store that needed memory.
+    Store,
+    /// Background work.
+    Crawler,
+}
+
+impl Shard {
+    /// A chunk of a class; its header is free, the rest arbitrary.
+    #[inline]
+    pub(super) fn take_chunk(&mut self, class: ClassId, now: Seconds) -> Option<ItemId> {
+        match self.slabs.pop(class) {
+            Some(id) => Some(id),
+            None => self.find_chunk(class, now),
+        }
+    }
+
+    #[inline(never)]
+    fn find_chunk(&mut self, class: ClassId, now: Seconds) -> Option<ItemId> {
+        if !self.doomed.is_empty() {
+            self.free_doomed(DOOMED_STEP);
+            if let Some(id) = self.slabs.pop(class) {
+                return Some(id);
+            }
+        }
+        if self.pool.may_have()
+            && let Some(page) = self.pool.take()
+        {
+            match self.slabs.add_page(class, page) {
+                Ok(()) => return self.slabs.pop(class),
+                Err(page) => self.pool.give(page),
+            }
+        }
+        self.reap(class, now);
+        if let Some(id) = self.slabs.pop(class) {
+            return Some(id);
+        }
+        if let Some(page) = self.slabs.empty_page() {
+            self.slabs.reassign(page, class);
+            self.counts.slabs_moved += 1;
+            return self.slabs.pop(class);
+        }
+        if !self.settings.evict {
+            return None;
+        }
+        self.evict_for(class, now)
+    }
+
+    fn evict_for(&mut self, class: ClassId, now: Seconds) -> Option<ItemId> {
+        self.pressure[class] += 1;
+        if self.pressure[class] >= CLAIM_EVERY.max(self.slabs.per_page(class) as u32 / 8) {
+            self.pressure[class] = 0;
+            if self.claims_a_page(class, now) && self.steal_page(class, now) {
+                return self.slabs.pop(class);
+            }
+        }
+        // A full class is where the queues' shares matter: keep them as evictions go.
+        self.balance(class, 2, now);
+        for _ in 0..EVICTIONS {
+            if !self.evict_one(class, now) {
+                break;
+            }
+            self.counts.classes[class].direct_reclaims += 1;
+            if let Some(id) = self.slabs.pop(class) {
+                return Some(id);
+            }
+        }
+        if self.steal_page(class, now) { self.slabs.pop(class) } else { None }
+    }
+
+    /// Free what is dead until the class has a chunk, some page is empty, or nothing dead is
+    /// left (within a bound).
+    fn reap(&mut self, class: ClassId, now: Seconds) {
+        for _ in 0..REAP_PAGES {
+            let Some(page) = self.dead_page(now) else { return };
+            self.scan(page, now, Reaper::Store);
+            if self.slabs.free(class) > 0 || self.slabs.empty_page().is_some() {
+                return;
+            }
+        }
+    }
+
+    /// A page that may hold dead items.
+    pub(super) fn dead_page(&mut self, now: Seconds) -> Option<usize> {
+        if self.flush.cursor < self.slabs.page_limit() {
+            self.flush.cursor += 1;
+            return Some(self.flush.cursor - 1);
+        }
+        self.slabs.due_page(now)
+    }
+
+    /// Free the dead items of a page and learn when the next one dies.
+    pub(super) fn scan(&mut self, page: usize, now: Seconds, reaper: Reaper) {
+        let mut earliest = 0;
+        for id in self.slabs.chunks(page) {
+            let header = self.header(id);
+            if !header.is_item() || !header.is(state::LINKED) {
+                continue;
+            }
+            if reaper == Reaper::Crawler {
+                let line = self.line(id);
+                self.counts.classes[line].crawler_items_checked += 1;
+            }
+            let header = self.header(id);
+            if self.is_dead(header, now) && self.held != Some(id) {
+                self.reap_item(id, now, reaper);
+            } else if header.deadline != 0 && (earliest == 0 || header.deadline < earliest) {
+                earliest = header.deadline;
+            }
+        }
+        self.slabs.scanned(page, earliest);
+    }
+
+    fn reap_item(&mut self, id: ItemId, now: Seconds, reaper: Reaper) {
+        let line = self.line(id);
+        let header = self.header(id);
+        let (expired, fetched) = (header.is_expired(now), header.is(state::FETCHED));
+        let counts = &mut self.counts.classes[line];
+        match reaper {
+            Reaper::Store => counts.reclaimed += 1,
+            Reaper::Crawler => counts.crawler_reclaimed += 1,
+        }
+        if !fetched && (expired || reaper == Reaper::Store) {
+            counts.expired_unfetched += 1;
+        }
+        self.note(id, Event::reclaimed);
+        self.remove(id, self.hash_of(id));
+    }
+
+    /// Remove one item of a line to make room. `false`: none can go.
+    pub(super) fn evict_one(&mut self, line: ClassId, now: Seconds) -> bool {
+        for look in 0..TAIL_LOOKS {
+            let Some(id) = self.tail(line) else { return false };
+            let header = self.header(id);
+            let size = self.size(id);
+            if self.held == Some(id) || header.is(state::PINNED) {
+                self.lru[line].shift(&mut self.slabs.arena, id, Queue::Cold, size);
+            } else if self.is_dead(header, now) {
+                self.reap_item(id, now, Reaper::Store);
+                return true;
+            } else if header.is(state::ACTIVE) && look + 1 < TAIL_LOOKS {
+                self.lru[line].shift(&mut self.slabs.arena, id, Queue::Warm, size);
+                self.counts.classes[line].moves_to_warm += 1;
+            } else {
+                self.evict(id, now);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The item that is next in line to go.
+    fn tail(&self, line: ClassId) -> Option<ItemId> {
+        let lists = [Queue::Cold, Queue::Hot, Queue::Warm, Queue::Temp];
+        lists.iter().find_map(|&queue| self.lru[line].list(queue).tail)
+    }
+
+    fn evict(&mut self, id: ItemId, now: Seconds) {
+        let line = self.line(id);
+        let header = *self.header(id);
+        let counts = &mut self.counts.classes[line];
+        counts.evicted += 1;
+        counts.evicted_nonzero += u64::from(header.deadline != 0);
+        counts.evicted_time = header.accessed.age(now);
+        counts.evicted_unfetched += u64::from(!header.is(state::FETCHED));
+        counts.evicted_active += u64::from(header.is(state::ACTIVE));
+        self.note(id, Event::evicted);
+        self.remove(id, self.hash_of(id));
+    }
+
+    /// Whether another class keeps items that have been idle for clearly longer than those this
+    /// class is evicting: then a page is worth more here.
+    fn claims_a_page(&self, class: ClassId, now: Seconds) -> bool {
+        let mine = self.lru[class].tail_age(&self.slabs.arena, Queue::Cold, now);
+        self.donor(class, now).is_some_and(|(_, age)| age > mine + mine / 2 + 1)
+    }
+
+    /// The class whose tail has been idle longest, of those with a page to spare.
+    fn donor(&self, class: ClassId, now: Seconds) -> Option<(ClassId, u32)> {
+        let age = |c: ClassId| {
+            let tail = self.tail(c)?;
+            Some((c, self.header(tail).accessed.age(now)))
+        };
+        let others = (0..self.slabs.len()).filter(|&c| c != class && self.slabs.pages_of(c) > 0);
+        others.filter_map(age).max_by_key(|&(c, age)| (age, self.slabs.pages_of(c)))
+    }
+
+    /// Take a page from another class, emptying it. `false`: none can be emptied.
+    pub(super) fn steal_page(&mut self, class: ClassId, now: Seconds) -> bool {
+        let Some(page) = self.emptied_page(Some(class), now) else { return false };
+        self.slabs.reassign(page, class);
+        self.counts.slabs_moved += 1;
+        true
+    }
+
+    /// Empty a page of some class other than `class`: of the one idle longest if that works, of
+    /// any other if not.
+    pub(super) fn emptied_page(&mut self, class: Option<ClassId>, now: Seconds) -> Option<usize> {
+        self.free_doomed(usize::MAX);
+        if let Some(page) = self.slabs.empty_page() {
+            return Some(page);
+        }
+        let donor = self.donor(class.unwrap_or(usize::MAX), now).map(|(donor, _)| donor);
+        if let Some(donor) = donor {
+            let oldest = self.tail(donor).map(|id| self.page_to_empty(id));
+            if let Some(page) = oldest.filter(|&p| self.slabs.page_class(p) == Some(donor))
+                && self.empty(page, now)
+            {
+                return Some(page);
+            }
+        }
+        let pages: Vec<usize> = (0..self.slabs.page_limit())
+            .filter(|&p| self.slabs.page_class(p).is_some_and(|c| Some(c) != class))
+            .collect();
+        let preferred = |&p: &usize| self.slabs.page_class(p) == donor;
+        let (first, rest): (Vec<_>, Vec<_>) = pages.into_iter().partition(preferred);
+        first.into_iter().chain(rest).take(STEAL_LOOKS).find(|&page| self.empty(page, now))
+    }
+
+    /// The page that goes when the item does: of a chained one, that of its first chunk.
+    fn page_to_empty(&self, id: ItemId) -> usize {
+        let first = if self.header(id).is(state::CHAINED) { self.chain(id).first } else { None };
+        first.unwrap_or(id).page()
+    }
+
+    /// Move or evict everything in a page. `false`: something in it is in use; nothing changed.
+    fn empty(&mut self, page: usize, now: Seconds) -> bool {
+        if self.slabs.chunks(page).any(|id| self.is_in_use(id)) {
+            return false;
+        }
+        self.slabs.close(page);
+        for id in self.slabs.chunks(page) {
+            let header = *self.header(id);
+            if header.is_chain_chunk() {
+                let owner = header.prev.expect("a chunk of a chain has an owner");
+                if !self.relocate_chunk(owner, id) {
+                    self.evict_for_page(owner, now);
+                    self.free_doomed(usize::MAX);
+                }
+            } else if header.is_item() {
+                let kept = !self.is_dead(&header, now)
+                    && (header.is(state::ACTIVE) || header.queue() != Queue::Cold)
+                    && self.relocate(id);
+                if !kept {
+                    self.evict_for_page(id, now);
+                    self.free_doomed(usize::MAX);
+                }
+            }
+        }
+        true
+    }
+
+    fn evict_for_page(&mut self, id: ItemId, now: Seconds) {
+        if self.is_dead(self.header(id), now) {
+            self.reap_item(id, now, Reaper::Store);
+        } else {
+            self.counts.reassign_evictions += 1;
+            self.evict(id, now);
+        }
+    }
+
+    /// A chunk that cannot be moved or freed now: of an item being built, received, read or held.
+    fn is_in_use(&self, id: ItemId) -> bool {
+        let header = self.header(id);
+        let item = if header.is_item() {
+            id
+        } else if header.is_chain_chunk() {
+            match header.prev {
+                Some(owner) => owner,
+                None => return true,
+            }
+        } else {
+            return false;
+        };
+        let header = self.header(item);
+        !header.is(state::LINKED) || header.is(state::PINNED) || self.held == Some(item)
+    }
+
+    /// Move an item to another chunk of its class. `false`: there is none free.
+    fn relocate(&mut self, id: ItemId) -> bool {
+        let class = self.slabs.class_of(id);
+        let Some(new) = self.slabs.pop(class) else { return false };
+        let (line, hash) = (self.line(id), self.hash_of(id));
+        let len = self.slabs.chunk_size(class);
+        self.slabs.arena.copy((id, 0), (new, 0), len);
+        self.index.replace(hash, id, new);
+        self.lru[line].moved(&mut self.slabs.arena, id, new);
+        if self.header(new).is(state::CHAINED) {
+            self.adopt_chunks(new);
+        }
+        self.slabs.expires(new, self.header(new).deadline);
+        self.slabs.push(id);
+        self.counts.reassign_rescues += 1;
+        true
+    }
+}

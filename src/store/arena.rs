@@ -1,0 +1,246 @@
+//! Raw page memory: the only unsafe code of the engine. Its soundness needs nothing from callers:
+//!
+//! 1. a [`Reserve`] owns one zeroed range and gives every 64 KiB of it out at most once at a time,
+//!    as a [`Page`], which cannot be copied; the range lives until the last page is gone;
+//! 2. an [`ItemId`] decodes to a page number, checked against the arena's table, and an offset
+//!    that is a multiple of 8; whoever reads behind it checks that the read ends inside the page;
+//! 3. every bit pattern is a valid [`ItemHeader`] (integers, `Option` of a non-zero integer);
+//! 4. body bytes are ordinary bounds-checked slices;
+//! 5. `&self` gives `&`, `&mut self` gives `&mut`; no interior mutability.
+//!
+//! So a stale or wrong id is a logic bug, found by `check.rs`, never a memory bug.
+
+#![allow(unsafe_code)]
+
+use std::io;
+use std::ptr::NonNull;
+use std::slice;
+
+use super::geometry::{HEADER_SIZE, ITEM_ALIGN, PAGE_SIZE};
+use super::item::{ItemHeader, ItemId};
+use crate::sync::Arc;
+use crate::sys::memory::{Backing, Region};
+
+/// Address space for pages, given out from the front.
+#[derive(Debug)]
+pub(super) struct Reserve {
+    region: Arc<Region>,
+    given: usize,
+}
+
+impl Reserve {
+    /// Room for `pages` pages.
+    pub(super) fn new(pages: usize, backing: Backing) -> io::Result<Reserve> {
+        let region = Arc::new(Region::reserve(pages * PAGE_SIZE, backing)?);
+        Ok(Reserve { region, given: 0 })
+    }
+    /// A page that was never given before, zeroed.
+    pub(super) fn next(&mut self) -> Option<Page> {
+        let offset = self.given * PAGE_SIZE;
+        if offset + PAGE_SIZE > self.region.len() {
+            return None;
+        }
+        self.given += 1;
+        // SAFETY: inside the region (just checked).
+        let base = unsafe { self.region.base().add(offset) };
+        Some(Page { base, region: Arc::clone(&self.region) })
+    }
+}
+
+/// 64 KiB of memory, owned like a box.
+#[derive(Debug)]
+pub(super) struct Page {
+    base: NonNull<u8>,
+    region: Arc<Region>,
+}
+
+// SAFETY: a page owns its bytes; nothing about them is tied to a thread.
+unsafe impl Send for Page {}
+// SAFETY: `&Page` gives no access to the bytes; the arena's `&self` gives `&`.
+unsafe impl Sync for Page {}
+
+impl Page {
+    /// Zero it by hand: for a page that is about to be used again.
+    pub(super) fn wiped(self) -> Page {
+        // SAFETY: a page owns its 64 KiB.
+        unsafe { self.base.as_ptr().write_bytes(0, PAGE_SIZE) };
+        self
+    }
+    /// Zero it, by giving its memory back to the system.
+    pub(super) fn cleared(self) -> Page {
+        let offset = self.base.as_ptr() as usize - self.region.base().as_ptr() as usize;
+        // SAFETY: a page has the only access to its part of the region.
+        unsafe { self.region.release(offset, PAGE_SIZE) };
+        self
+    }
+}
+
+/// One shard's pages, by number. A place in the table may be empty.
+#[derive(Debug, Default)]
+pub(super) struct Arena {
+    pages: Vec<Option<Page>>,
+}
+
+impl Arena {
+    /// Put a page at `number`; places up to it are made as needed.
+    pub(super) fn put(&mut self, number: usize, page: Page) {
+        if number >= self.pages.len() {
+            self.pages.resize_with(number + 1, || None);
+        }
+        assert!(self.pages[number].replace(page).is_none(), "page number is free");
+    }
+    /// Take the page at `number` out.
+    pub(super) fn take(&mut self, number: usize) -> Option<Page> {
+        self.pages.get_mut(number).and_then(Option::take)
+    }
+
+    /// The address of `len` bytes at `offset` behind `id`, which end inside its page.
+    #[inline]
+    fn locate(&self, id: ItemId, offset: usize, len: usize) -> NonNull<u8> {
+        let Some(Some(page)) = self.pages.get(id.page()) else { no_such_page(id) };
+        let at = id.unit() as usize * ITEM_ALIGN;
+        if offset > PAGE_SIZE || len > PAGE_SIZE || at + offset + len > PAGE_SIZE {
+            outside_page(id, offset, len);
+        }
+        // SAFETY: `at + offset <= PAGE_SIZE` was checked, so this stays in (or just behind) the
+        // page, which is one allocation.
+        unsafe { page.base.add(at + offset) }
+    }
+
+    /// The header at `id`.
+    #[inline]
+    pub(super) fn header(&self, id: ItemId) -> &ItemHeader {
+        let at = self.locate(id, 0, HEADER_SIZE);
+        // SAFETY: in bounds (locate), 8-aligned (pages are, units are), all bits valid (3);
+        // no `&mut` can be alive beside `&self` (5).
+        unsafe { at.cast::<ItemHeader>().as_ref() }
+    }
+    /// The header at `id`, to be changed.
+    #[inline]
+    pub(super) fn header_mut(&mut self, id: ItemId) -> &mut ItemHeader {
+        let at = self.locate(id, 0, HEADER_SIZE);
+        // SAFETY: as in `header`, and `&mut self` makes it the only reference.
+        unsafe { at.cast::<ItemHeader>().as_mut() }
+    }
+    /// `len` bytes at `offset` behind `id`.
+    #[inline]
+    pub(super) fn bytes(&self, id: ItemId, offset: usize, len: usize) -> &[u8] {
+        let at = self.locate(id, offset, len);
+        // SAFETY: in bounds (locate), initialised (zeroed at birth), shared (5).
+        unsafe { slice::from_raw_parts(at.as_ptr(), len) }
+    }
+    /// As `bytes`, to be changed. Writing through it may change headers: they are only bytes (3).
+    #[inline]
+    pub(super) fn bytes_mut(&mut self, id: ItemId, offset: usize, len: usize) -> &mut [u8] {
+        let at = self.locate(id, offset, len);
+        // SAFETY: as in `bytes`, and `&mut self` makes it the only reference.
+        unsafe { slice::from_raw_parts_mut(at.as_ptr(), len) }
+    }
+    /// Copy `len` bytes from one chunk to another. The two may overlap.
+    pub(super) fn copy(&mut self, from: (ItemId, usize), to: (ItemId, usize), len: usize) {
+        let from = self.locate(from.0, from.1, len);
+        let to = self.locate(to.0, to.1, len);
+        // SAFETY: both in bounds (locate); `copy_from` allows overlap; `&mut self` excludes
+        // references into either.
+        unsafe { to.copy_from(from, len) };
+    }
+    /// Where `id` lies, for a prefetch; 0 if its page is gone.
+    #[inline]
+    pub(super) fn address(&self, id: ItemId) -> usize {
+        match self.pages.get(id.page()) {
+            Some(Some(page)) => page.base.as_ptr() as usize + id.unit() as usize * ITEM_ALIGN,
+            _ => 0,
+        }
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn no_such_page(id: ItemId) -> ! {
+    panic!("arena: {id:?} names no page of this shard")
+}
+
+#[cold]
+#[inline(never)]
+fn outside_page(id: ItemId, offset: usize, len: usize) -> ! {
+    panic!("arena: {len} bytes at {offset} behind {id:?} leave its page")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    /// A small generator of our own, so that a failure names its seed.
+    fn next(seed: &mut u64) -> u64 {
+        *seed ^= *seed << 13;
+        *seed ^= *seed >> 7;
+        *seed ^= *seed << 17;
+        *seed
+    }
+
+    #[test]
+    fn any_id_is_memory_safe() {
+        let mut reserve = Reserve::new(3, Backing::Lazy).unwrap();
+        let mut arena = Arena::default();
+        arena.put(0, reserve.next().unwrap());
+        arena.put(2, reserve.next().unwrap());
+        let hook = std::panic::take_hook();
+        std::panic::set_hook(Box::new(|_| {}));
+        let mut seed = 0x5eed;
+        let (mut refused, mut served) = (0, 0);
+        for _ in 0..if cfg!(miri) { 300 } else { 100_000 } {
+            // Mostly ids near the pages there are, so that both outcomes are common.
+            let bits =
+                (next(&mut seed) as u32) & if next(&mut seed) % 4 == 0 { !0 } else { 0x7fff };
+            let Some(id) = ItemId::from_bits(bits) else { continue };
+            let (offset, len) = match next(&mut seed) % 8 {
+                0 => (usize::MAX, 1),
+                1 => (0, usize::MAX),
+                _ => (next(&mut seed) as usize % 70_000, next(&mut seed) as usize % 70_000),
+            };
+            let done = catch_unwind(AssertUnwindSafe(|| match next(&mut seed) % 5 {
+                0 => arena.header(id).cas() as usize,
+                1 => {
+                    arena.header_mut(id).set_cas(u64::from(bits));
+                    arena.header(id).cas() as usize
+                }
+                2 => arena.bytes(id, offset, len).iter().map(|&b| b as usize).sum(),
+                3 => {
+                    arena.bytes_mut(id, offset, len).fill(0xee);
+                    len
+                }
+                _ => {
+                    let other = ItemId::from_bits(bits ^ 0x155).unwrap_or(id);
+                    arena.copy((id, offset % 9), (other, offset % 5), len % 300);
+                    arena.address(id)
+                }
+            }));
+            if done.is_ok() { served += 1 } else { refused += 1 }
+        }
+        std::panic::set_hook(hook);
+        assert!(served > 10 && refused > 10, "{served} served, {refused} refused");
+    }
+
+    #[test]
+    fn a_reserve_gives_each_page_once_and_then_no_more() {
+        let mut reserve = Reserve::new(1, Backing::Lazy).unwrap();
+        let pages: Vec<Page> = std::iter::from_fn(|| reserve.next()).collect();
+        assert!(!pages.is_empty());
+        let mut bases: Vec<usize> = pages.iter().map(|p| p.base.as_ptr() as usize).collect();
+        bases.dedup();
+        assert_eq!(bases.len(), pages.len());
+    }
+
+    #[test]
+    fn a_cleared_page_reads_zero() {
+        let mut reserve = Reserve::new(1, Backing::Lazy).unwrap();
+        let mut arena = Arena::default();
+        arena.put(0, reserve.next().unwrap());
+        let id = ItemId::new(0, 1);
+        arena.bytes_mut(id, 0, 8).fill(1);
+        let page = arena.take(0).unwrap().cleared();
+        arena.put(0, page);
+        assert_eq!(arena.bytes(id, 0, 8), [0; 8]);
+    }
+}

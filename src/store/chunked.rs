@@ -1,0 +1,483 @@
+//! Items larger than a chunk: a chain of chunks behind a head, received and read in slices.
+//!
+//! The head is an ordinary item with a [`Chain`] in its value's place. Chunks are linked by
+//! `next`; `prev` names the head. A value being received (*upload*) is an unlinked item; a value
+//! being read (*pin*) is marked PINNED, and if it is replaced or deleted meanwhile it stays,
+//! unlinked, until its last reader is done.
+//!
+//! Invariants: the chunks' value lengths add up to `chain.len`; all but the last are full;
+//! `pinned_dead` is the size of all unlinked pinned items.
+
+use super::geometry::HEADER_SIZE;
+use super::item::{Chain, ItemId, state};
+use super::shard::{Shard, plain_size};
+use super::{PinRead, Seconds, SetArgs, SetMode, Stored};
+
+/// Chains longer than this are freed a few chunks at a time.
+const FREED_AT_ONCE: u32 = 2 << 20;
+
+/// A value being read.
+#[derive(Debug)]
+pub(super) struct Pin {
+    /// `None`: revoked, its memory was needed.
+    item: Option<ItemId>,
+    /// Where the next byte is: chunk and offset in it.
+    at: Option<(ItemId, usize)>,
+    /// Bytes still to be read.
+    left: usize,
+}
+
+/// A value being received.
+#[derive(Debug)]
+pub(super) struct Upload {
+    head: ItemId,
+    key: Box<[u8]>,
+    mode: SetMode,
+    compare: Option<u64>,
+    /// Announced length.
+    len: u32,
+    received: u32,
+    /// When the last bytes came.
+    active: Seconds,
+}
+
+impl Shard {
+    pub(super) fn chain(&self, head: ItemId) -> Chain {
+        let at = self.header(head).value_offset();
+        Chain::from_bytes(self.slabs.arena.bytes(head, at, Chain::SIZE))
+    }
+    fn set_chain(&mut self, head: ItemId, chain: Chain) {
+        let at = self.header(head).value_offset();
+        self.slabs.arena.bytes_mut(head, at, Chain::SIZE).copy_from_slice(&chain.to_bytes());
+    }
+
+    /// Append bytes to a chain. `coming`: how many will be appended in all, these included, so
+    /// that the last chunk is no larger than needed. `false`: no memory; the chain holds a part.
+    fn extend(&mut self, head: ItemId, mut bytes: &[u8], mut coming: usize, now: Seconds) -> bool {
+        while !bytes.is_empty() {
+            let chain = self.chain(head);
+            let (last, room) = match chain.last {
+                Some(last) => {
+                    let size = self.slabs.chunk_size(self.slabs.class_of(last));
+                    (last, size - HEADER_SIZE - self.header(last).value_len as usize)
+                }
+                None => (head, 0),
+            };
+            if room == 0 {
+                if !self.add_chunk(head, coming, now) {
+                    return false;
+                }
+                continue;
+            }
+            let n = room.min(bytes.len());
+            let (now_copied, rest) = bytes.split_at(n);
+            let header = self.header_mut(last);
+            let at = HEADER_SIZE + header.value_len as usize;
+            header.value_len += n as u16;
+            self.slabs.arena.bytes_mut(last, at, n).copy_from_slice(now_copied);
+            self.set_chain(head, Chain { len: chain.len + n as u32, ..chain });
+            bytes = rest;
+            coming -= n;
+        }
+        true
+    }
+
+    fn add_chunk(&mut self, head: ItemId, coming: usize, now: Seconds) -> bool {
+        let largest = self.slabs.last_class();
+        let class = self.slabs.class_for(HEADER_SIZE + coming).unwrap_or(largest);
+        let Some(id) = self.take_chunk(class, now) else { return false };
+        let mut chain = self.chain(head);
+        let header = self.header_mut(id);
+        header.key_len = 0;
+        header.state = state::CHAINED;
+        header.value_len = 0;
+        header.next = None;
+        header.prev = Some(head);
+        match chain.last {
+            Some(last) => self.header_mut(last).next = Some(id),
+            None => chain.first = Some(id),
+        }
+        chain.last = Some(id);
+        self.set_chain(head, chain);
+        true
+    }
+
+    /// A chained, unlinked item without a value.
+    fn new_chained(&mut self, args: &SetArgs<'_>, now: Seconds) -> Option<ItemId> {
+        let class = self.slabs.class_for(plain_size(args, Chain::SIZE))?;
+        let id = self.take_chunk(class, now)?;
+        self.write_front(id, args, now);
+        self.header_mut(id).state |= state::CHAINED;
+        self.set_chain(id, Chain { len: 0, first: None, last: None });
+        Some(id)
+    }
+
+    /// Store a value that is at hand but too long for a chunk.
+    pub(super) fn put_chained(
+        &mut self,
+        args: &SetArgs<'_>,
+        value: &[u8],
+        old: Option<ItemId>,
+        now: Seconds,
+    ) -> Stored {
+        self.held = old;
+        let built = self.new_chained(args, now).and_then(|id| {
+            if self.extend(id, value, value.len(), now) {
+                return Some(id);
+            }
+            self.release(id);
+            None
+        });
+        self.held = None;
+        match built {
+            Some(id) => self.link(id, args.hash, old, now),
+            None => Stored::OutOfMemory,
+        }
+    }
+
+    /// Append or prepend a value at hand to the item `old`.
+    pub(super) fn join(
+        &mut self,
+        old: ItemId,
+        args: &SetArgs<'_>,
+        value: &[u8],
+        now: Seconds,
+    ) -> Stored {
+        let len = self.value_len(old) + value.len();
+        let args = SetArgs { flags: self.flags(old), deadline: self.header(old).deadline, ..*args };
+        if self.too_large(&args, len) {
+            return Stored::NotStored;
+        }
+        let append = args.mode == SetMode::Append;
+        if append && self.header(old).is(state::CHAINED) {
+            return self.extend_linked(old, value, now);
+        }
+        let mut whole = Vec::with_capacity(len);
+        if append {
+            self.copy_value(old, &mut whole);
+            whole.extend_from_slice(value);
+        } else {
+            whole.extend_from_slice(value);
+            self.copy_value(old, &mut whole);
+        }
+        match self.set(&SetArgs { mode: SetMode::Set, compare: None, ..args }, &whole, now) {
+            // Counted twice over otherwise: once here, once by the append itself.
+            Stored::Stored(cas) => {
+                self.uncount_set(&args, len);
+                Stored::Stored(cas)
+            }
+            other => other,
+        }
+    }
+    fn uncount_set(&mut self, args: &SetArgs<'_>, len: usize) {
+        let class = self.slabs.class_for(plain_size(args, len));
+        let class = class.unwrap_or(self.slabs.last_class());
+        self.counts.classes[class].cmd_set -= 1;
+    }
+
+    /// Append to a linked chain where it stands. Readers are not disturbed: they read as many
+    /// bytes as there were when they began.
+    fn extend_linked(&mut self, id: ItemId, value: &[u8], now: Seconds) -> Stored {
+        let before = self.chain(id);
+        let (size, queue) = (self.size(id), self.header(id).queue());
+        self.held = Some(id);
+        let done = self.extend(id, value, value.len(), now);
+        self.held = None;
+        if !done {
+            self.truncate(id, before);
+            return Stored::OutOfMemory;
+        }
+        let cas = self.next_cas();
+        self.header_mut(id).set_cas(cas);
+        self.header_mut(id).accessed = super::item::Accessed::at(now);
+        self.resized(id, queue, size);
+        self.counts.total_items += 1;
+        Stored::Stored(self.cas(id))
+    }
+    /// Cut a chain back to what it was.
+    fn truncate(&mut self, id: ItemId, before: Chain) {
+        let last = before.last.expect("a linked chain is not empty");
+        let mut extra = self.header_mut(last).next.take();
+        let mut added = (self.chain(id).len - before.len) as usize;
+        while let Some(chunk) = extra {
+            let header = self.header(chunk);
+            extra = header.next;
+            added -= header.value_len as usize;
+            self.slabs.push(chunk);
+        }
+        self.header_mut(last).value_len -= added as u16;
+        self.set_chain(id, before);
+    }
+
+    /// Append the whole value to `out`.
+    pub(super) fn copy_value(&self, id: ItemId, out: &mut Vec<u8>) {
+        let header = self.header(id);
+        if !header.is(state::CHAINED) {
+            let (at, len) = (header.value_offset(), header.value_len as usize);
+            out.extend_from_slice(self.slabs.arena.bytes(id, at, len));
+            return;
+        }
+        let mut at = self.chain(id).first;
+        while let Some(chunk) = at {
+            let header = self.header(chunk);
+            let len = header.value_len as usize;
+            out.extend_from_slice(self.slabs.arena.bytes(chunk, HEADER_SIZE, len));
+            at = header.next;
+        }
+    }
+
+    /// Free an unlinked item, now or when its last reader is done.
+    pub(super) fn release(&mut self, id: ItemId) {
+        if self.header(id).is(state::PINNED) {
+            self.pinned_dead += self.size(id) as u64;
+            self.revoke_beyond_cap();
+            return;
+        }
+        if self.header(id).is(state::CHAINED) {
+            let chain = self.chain(id);
+            if let Some(first) = chain.first {
+                self.doomed.push(first);
+                if chain.len <= FREED_AT_ONCE {
+                    self.free_chunks(usize::MAX);
+                }
+            }
+        }
+        self.slabs.push(id);
+    }
+    /// Free the chain on top of `doomed`, at most `max` chunks of it; how many.
+    fn free_chunks(&mut self, max: usize) -> usize {
+        let Some(mut at) = self.doomed.pop().map(Some) else { return 0 };
+        let mut freed = 0;
+        while let Some(chunk) = at {
+            if freed == max {
+                self.doomed.push(chunk);
+                break;
+            }
+            at = self.header(chunk).next;
+            self.slabs.push(chunk);
+            freed += 1;
+        }
+        freed
+    }
+    /// Free up to `max` chunks of chains whose item is gone.
+    pub(super) fn free_doomed(&mut self, mut max: usize) {
+        while max > 0 && !self.doomed.is_empty() {
+            max -= self.free_chunks(max).min(max);
+        }
+    }
+
+    /// Keep a value as it is, to be read in slices.
+    pub(super) fn pin(&mut self, id: ItemId) -> u64 {
+        assert!(self.header(id).is(state::CHAINED), "only chained values are pinned");
+        let chain = self.chain(id);
+        self.header_mut(id).state |= state::PINNED;
+        let at = chain.first.map(|first| (first, 0));
+        self.pins.insert(Pin { item: Some(id), at, left: chain.len as usize })
+    }
+    /// Append the next at most `max` bytes.
+    pub(super) fn read_pin(&mut self, pin: u64, max: usize, out: &mut Vec<u8>) -> PinRead {
+        let Some(Pin { item: Some(_), at, left }) = self.pins.get_mut(pin) else {
+            return PinRead::Revoked;
+        };
+        let arena = &self.slabs.arena;
+        let mut room = max.min(*left);
+        *left -= room;
+        while room > 0 {
+            let (chunk, offset) = at.expect("a chain is as long as it says");
+            let header = arena.header(chunk);
+            let n = room.min(header.value_len as usize - offset);
+            out.extend_from_slice(arena.bytes(chunk, HEADER_SIZE + offset, n));
+            room -= n;
+            let spent = offset + n == header.value_len as usize;
+            // Stay at the end of the last chunk: an append may lengthen it behind us.
+            *at = match header.next {
+                Some(next) if spent => Some((next, 0)),
+                _ => Some((chunk, offset + n)),
+            };
+        }
+        if *left == 0 { PinRead::Done } else { PinRead::More }
+    }
+    /// The reader is done, or gone.
+    pub(super) fn unpin(&mut self, pin: u64) {
+        let Some(Pin { item: Some(id), .. }) = self.pins.remove(pin) else { return };
+        if self.pins.iter().any(|(_, other)| other.item == Some(id)) {
+            return;
+        }
+        self.header_mut(id).state &= !state::PINNED;
+        if !self.header(id).is(state::LINKED) {
+            self.pinned_dead -= self.size(id) as u64;
+            self.release(id);
+        }
+    }
+    /// Unlinked pinned values take too much memory: whoever has most left to read loses his.
+    fn revoke_beyond_cap(&mut self) {
+        while self.pinned_dead > self.settings.pinned_dead_max {
+            let dead = |pin: &Pin| pin.item.filter(|&id| !self.header(id).is(state::LINKED));
+            let holders = self.pins.iter().filter_map(|(_, pin)| Some((pin.left, dead(pin)?)));
+            let Some((_, id)) = holders.max_by_key(|&(left, _)| left) else { return };
+            let readers: Vec<u64> = self
+                .pins
+                .iter()
+                .filter(|(_, pin)| pin.item == Some(id))
+                .map(|(number, _)| number)
+                .collect();
+            for number in readers {
+                if let Some(pin) = self.pins.get_mut(number) {
+                    pin.item = None;
+                }
+            }
+            self.header_mut(id).state &= !state::PINNED;
+            self.pinned_dead -= self.size(id) as u64;
+            self.release(id);
+        }
+    }
+
+    /// Move a chunk of a chain to another chunk of its class. `false`: there is none free.
+    pub(super) fn relocate_chunk(&mut self, owner: ItemId, id: ItemId) -> bool {
+        let class = self.slabs.class_of(id);
+        let Some(new) = self.slabs.pop(class) else { return false };
+        let len = self.slabs.chunk_size(class);
+        self.slabs.arena.copy((id, 0), (new, 0), len);
+        let mut chain = self.chain(owner);
+        if chain.first == Some(id) {
+            chain.first = Some(new);
+        } else {
+            let mut at = chain.first.expect("a chunk's owner has chunks");
+            while self.header(at).next != Some(id) {
+                at = self.header(at).next.expect("a chunk is in its owner's chain");
+            }
+            self.header_mut(at).next = Some(new);
+        }
+        if chain.last == Some(id) {
+            chain.last = Some(new);
+        }
+        self.set_chain(owner, chain);
+        self.slabs.push(id);
+        self.counts.reassign_rescues += 1;
+        true
+    }
+    /// A head has moved: its chunks must name it.
+    pub(super) fn adopt_chunks(&mut self, head: ItemId) {
+        let mut at = self.chain(head).first;
+        while let Some(chunk) = at {
+            self.header_mut(chunk).prev = Some(head);
+            at = self.header(chunk).next;
+        }
+    }
+
+    /// Begin to receive a value. Only its head is allocated now.
+    pub(super) fn begin_upload(
+        &mut self,
+        args: &SetArgs<'_>,
+        len: u32,
+        now: Seconds,
+    ) -> Result<u64, Stored> {
+        if self.too_large(args, len as usize) {
+            return Err(Stored::TooLarge);
+        }
+        let Some(head) = self.new_chained(args, now) else { return Err(Stored::OutOfMemory) };
+        let (mode, compare) = (args.mode, args.compare);
+        let key = args.key.into();
+        Ok(self.uploads.insert(Upload { head, key, mode, compare, len, received: 0, active: now }))
+    }
+
+    /// The next bytes of an upload; on `false` the upload is kept, so that the caller may find
+    /// memory elsewhere and try again with the rest: `taken` says how many bytes were used.
+    pub(super) fn append_upload(
+        &mut self,
+        number: u64,
+        bytes: &[u8],
+        now: Seconds,
+    ) -> Option<(bool, usize)> {
+        let upload = self.uploads.get(number)?;
+        let (head, before) = (upload.head, upload.received);
+        let coming = (upload.len - before) as usize;
+        assert!(bytes.len() <= coming, "an upload gets no more than was announced");
+        let done = self.extend(head, bytes, coming, now);
+        let taken = self.chain(head).len - before;
+        self.in_flight.add(taken as usize);
+        if let Some(upload) = self.uploads.get_mut(number) {
+            upload.received += taken;
+            upload.active = now;
+        }
+        Some((done, taken as usize))
+    }
+    /// The upload, other than `but`, that made the least progress of late: when its last bytes
+    /// came, how many it has, its number.
+    pub(super) fn stalest_upload(&self, but: Option<u64>) -> Option<(Seconds, u32, u64)> {
+        let others = self.uploads.iter().filter(|&(number, _)| Some(number) != but);
+        let holders = others.filter(|(_, upload)| upload.received > 0);
+        holders.map(|(number, upload)| (upload.active, upload.received, number)).min()
+    }
+
+    /// All bytes are there: store the value.
+    pub(super) fn commit_upload(&mut self, number: u64, now: Seconds) -> Option<Stored> {
+        let Upload { head, key, mode, compare, len, received, .. } = self.uploads.remove(number)?;
+        assert_eq!(len, received, "an upload is committed whole");
+        self.in_flight.sub(received as usize);
+        let hash = self.hasher.hash(&key);
+        let args = SetArgs {
+            key: &key,
+            hash,
+            flags: self.flags(head),
+            deadline: self.header(head).deadline,
+            mode,
+            compare,
+        };
+        let old = self.find_live(&key, hash, now);
+        self.count_set(&args, len as usize);
+        let refusal = self.permit(&args, old);
+        Some(match (refusal, old) {
+            (Some(refusal), _) => {
+                self.release(head);
+                refusal
+            }
+            (None, Some(old)) if matches!(mode, SetMode::Append | SetMode::Prepend) => {
+                let mut value = Vec::with_capacity(len as usize);
+                self.copy_value(head, &mut value);
+                self.release(head);
+                self.join(old, &args, &value, now)
+            }
+            _ => {
+                // The CAS counts stores, and this is the moment of this one.
+                let cas = self.next_cas();
+                self.header_mut(head).set_cas(cas);
+                self.header_mut(head).accessed = super::item::Accessed::at(now);
+                self.link(head, hash, old, now)
+            }
+        })
+    }
+
+    /// Forget an upload.
+    pub(super) fn drop_upload(&mut self, number: u64) {
+        if let Some(upload) = self.uploads.remove(number) {
+            self.in_flight.sub(upload.received as usize);
+            self.release(upload.head);
+        }
+    }
+    /// The head of an upload, for counting.
+    pub(super) fn upload_args<R>(
+        &self,
+        number: u64,
+        with: impl FnOnce(SetArgs<'_>, u32) -> R,
+    ) -> Option<R> {
+        let upload = self.uploads.get(number)?;
+        let args = SetArgs {
+            key: &upload.key,
+            hash: self.hasher.hash(&upload.key),
+            flags: self.flags(upload.head),
+            deadline: self.header(upload.head).deadline,
+            mode: upload.mode,
+            compare: upload.compare,
+        };
+        Some(with(args, upload.len))
+    }
+    /// The heads of unfinished uploads, for `check.rs`.
+    pub(super) fn upload_heads(&self) -> impl Iterator<Item = (ItemId, u32)> {
+        self.uploads.iter().map(|(_, upload)| (upload.head, upload.received))
+    }
+    /// The items that pins name, for `check.rs`.
+    pub(super) fn pinned_items(&self) -> impl Iterator<Item = ItemId> {
+        self.pins.iter().filter_map(|(_, pin)| pin.item)
+    }
+}

@@ -1,0 +1,134 @@
+//! Page, chunk and class sizes, and how they must agree.
+
+use super::StoreConfig;
+
+/// Bytes of a page. Small, so that even a cache of a few MiB can give every class one; a value
+/// larger than a chunk is chained, so nothing needs a larger page.
+pub(super) const PAGE_SIZE: usize = 64 << 10;
+/// Items begin at multiples of this, and ids count in it.
+pub(super) const ITEM_ALIGN: usize = 8;
+/// Bits of an item id that name the place in a page.
+pub(super) const UNIT_BITS: u32 = 13;
+/// Most pages a shard can name: 32 GiB less one page (page 0 is no page, so no id is 0).
+pub(super) const PAGES_MAX: usize = (1 << (32 - UNIT_BITS)) - 1;
+/// Bytes of an item header.
+pub(super) const HEADER_SIZE: usize = 24;
+/// Largest chunk: half a page, so that a page always holds two.
+pub(super) const CHUNK_SIZE_MAX: u32 = (PAGE_SIZE / 2) as u32;
+/// Most classes: ids are 1..=63 to every tool that reads `stats slabs` (memcached 9.2).
+pub(super) const CLASSES_MAX: usize = 63;
+/// Most shards: beyond it the per-shard share of memory shrinks and nothing is gained (each of 64
+/// workers finds a free lock with probability 63/64 or better).
+pub(super) const SHARDS_MAX: usize = 64;
+/// Least memory of a shard: some 28 classes of two pages are 3.5 MiB, and LRU order is kept per
+/// shard, so a shard should hold several times that.
+pub(super) const SHARD_BYTES_MIN: u64 = 16 << 20;
+/// What memcached adds to key and value when it measures an item against `-I` (PROTOCOL 9.1:
+/// header 48, CAS 8, NUL 1, CR LF 2). The same values fit here as there.
+pub(super) const MEMCACHED_OVERHEAD: u64 = 48 + 8 + 1 + 2;
+
+/// Ids address every unit of a page, and no more.
+const _: () = assert!(PAGE_SIZE == ITEM_ALIGN << UNIT_BITS);
+/// A header is read in one piece, so it must be a whole number of alignment units.
+const _: () = assert!(HEADER_SIZE.is_multiple_of(ITEM_ALIGN));
+/// A plain item's value length must fit the header's 16 bits.
+const _: () = assert!(CHUNK_SIZE_MAX as usize - HEADER_SIZE <= u16::MAX as usize);
+
+/// Round up to the alignment of items.
+fn round_up(size: u64) -> u64 {
+    size.next_multiple_of(ITEM_ALIGN as u64)
+}
+
+/// The largest chunk of which as many fit a page: widening a chunk to it costs nothing.
+fn widen(size: u32) -> u32 {
+    let per_page = PAGE_SIZE as u32 / size;
+    PAGE_SIZE as u32 / per_page / ITEM_ALIGN as u32 * ITEM_ALIGN as u32
+}
+
+/// The chunk sizes, rising; at least one, at most [`CLASSES_MAX`].
+pub(super) fn chunk_sizes(config: &StoreConfig) -> Vec<u32> {
+    let largest = config.slab_chunk_max.clamp(64, CHUNK_SIZE_MAX) / 8 * 8;
+    let mut sizes: Vec<u32> = Vec::new();
+    let push = |sizes: &mut Vec<u32>, size: u32| {
+        if size < largest && sizes.last().is_none_or(|&last| size > last) {
+            sizes.push(size);
+        }
+    };
+    if config.slab_sizes.is_empty() {
+        let mut size = round_up(u64::from(config.chunk_size_min) + HEADER_SIZE as u64);
+        while size as f64 <= f64::from(largest) / config.growth_factor {
+            if sizes.len() == CLASSES_MAX - 1 {
+                break;
+            }
+            push(&mut sizes, widen(size as u32));
+            size = round_up((size as f64 * config.growth_factor) as u64).max(size + 8);
+        }
+    } else {
+        for &size in config.slab_sizes.iter().take(CLASSES_MAX - 1) {
+            push(&mut sizes, round_up(u64::from(size.clamp(32, largest))) as u32);
+        }
+    }
+    sizes.push(largest);
+    sizes
+}
+
+/// Shards for a memory limit and a number of workers: a power of two, 1 for one worker (32 keys
+/// must not mean 32 locks), about four a worker otherwise, but never starved of memory.
+pub(super) fn shard_count(limit_bytes: u64, threads: usize) -> usize {
+    if threads <= 1 && limit_bytes / PAGE_SIZE as u64 <= PAGES_MAX as u64 {
+        return 1;
+    }
+    let by_memory = (limit_bytes / SHARD_BYTES_MIN).max(1);
+    let by_memory = 1 << by_memory.ilog2();
+    let needed = (limit_bytes / (PAGES_MAX * PAGE_SIZE) as u64 + 1).next_power_of_two();
+    let wanted = (4 * threads).next_power_of_two().min(SHARDS_MAX) as u64;
+    wanted.min(by_memory).max(needed) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::config;
+
+    #[test]
+    fn default_classes_start_at_header_plus_48_and_end_at_half_a_page() {
+        let sizes = chunk_sizes(&config(64 << 20));
+        assert_eq!(sizes[0], 72);
+        assert_eq!(*sizes.last().unwrap(), CHUNK_SIZE_MAX);
+        assert!(sizes.windows(2).all(|w| w[0] < w[1] && w[0] % 8 == 0));
+        assert!(sizes.len() <= CLASSES_MAX);
+    }
+
+    #[test]
+    fn a_small_factor_stops_at_the_most_classes() {
+        let mut c = config(64 << 20);
+        c.growth_factor = 1.01;
+        assert_eq!(chunk_sizes(&c).len(), CLASSES_MAX);
+        c.growth_factor = 1.08;
+        assert_eq!(*chunk_sizes(&c).last().unwrap(), CHUNK_SIZE_MAX);
+    }
+
+    #[test]
+    fn explicit_sizes_are_taken_and_the_largest_added() {
+        let mut c = config(64 << 20);
+        c.slab_sizes = vec![100, 200];
+        assert_eq!(chunk_sizes(&c), [104, 200, CHUNK_SIZE_MAX]);
+    }
+
+    #[test]
+    fn a_minimum_beyond_the_largest_chunk_leaves_one_class() {
+        let mut c = config(64 << 20);
+        c.chunk_size_min = 1 << 20;
+        assert_eq!(chunk_sizes(&c), [CHUNK_SIZE_MAX]);
+    }
+
+    #[test]
+    fn shards_follow_memory_and_threads() {
+        assert_eq!(shard_count(64 << 20, 1), 1);
+        assert_eq!(shard_count(64 << 20, 4), 4);
+        assert_eq!(shard_count(1 << 20, 4), 1);
+        assert_eq!(shard_count(1 << 30, 4), 16);
+        assert_eq!(shard_count(64 << 30, 1), 4);
+        assert_eq!(shard_count(1 << 40, 64), 64);
+    }
+}

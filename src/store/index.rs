@@ -1,0 +1,453 @@
+//! hash → ItemId: an array of 64-byte buckets that grows one bucket at a time.
+//!
+//! A bucket is sixteen words: twelve one-byte tags (words 0..3), the link to an overflow bucket
+//! (word 3, 0: none), twelve ids (words 4..16, 0: empty). One cache line decides nearly every
+//! lookup; a miss rarely touches an item. Growth is linear hashing: bucket `split` is divided in
+//! two, `split` moves on, and when it has passed every bucket of a level the level doubles.
+//!
+//! Invariants: a tag is 0 exactly where its id is 0; an id stands in the bucket its hash names;
+//! every bucket behind the first of a chain holds at least one id; `split < 2^level`.
+
+use std::io;
+
+use super::item::ItemId;
+use super::{IndexShape, KeyHash};
+use crate::sys::cpu::prefetch;
+use crate::sys::memory::{HUGE_PAGE, LazyWords};
+
+/// Words of a bucket.
+const WORDS: usize = 16;
+/// Ids of a bucket.
+const SLOTS: usize = 12;
+/// Items per bucket, on average, beyond which a bucket is split: at 8 of 12 few buckets overflow
+/// even just before they are split, and an item costs 8 bytes.
+const LOAD: usize = 8;
+/// Longest chain of overflow buckets that is followed: protection against flooding, should a
+/// sender ever learn the seed. An insert that would pass it fails.
+const CHAIN_MAX: usize = 64;
+
+/// The index of one shard.
+#[derive(Debug)]
+pub(super) struct Index {
+    words: LazyWords,
+    /// Buckets there may ever be; behind them lie the overflow buckets.
+    buckets_max: usize,
+    level: u32,
+    split: usize,
+    items: usize,
+    overflow_used: usize,
+    /// Overflow buckets given back, linked through word 3; 0: none.
+    overflow_free: u32,
+    overflow_max: usize,
+    /// Overflow buckets in use at present.
+    overflow_live: usize,
+}
+
+/// The tag of a hash: never 0, which marks an empty slot.
+#[inline]
+fn tag(hash: KeyHash) -> u8 {
+    ((hash.0 >> 32) as u8).max(1)
+}
+
+/// Which of eight bytes equal `tag`: bit 7 of each such byte is set, exactly.
+#[inline]
+fn equal_bytes(bytes: u64, tag: u8) -> u64 {
+    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    let x = bytes ^ (u64::from(tag) * 0x0101_0101_0101_0101);
+    !(((x & LOW) + LOW) | x | LOW)
+}
+
+/// Bit `8 i + 7` is set where tag `i` of the bucket is `tag`.
+#[inline]
+fn matches(bucket: &[u32; WORDS], tag: u8) -> u128 {
+    let low = u64::from(bucket[0]) | u64::from(bucket[1]) << 32;
+    let high = u64::from(bucket[2]) | 0xff00_0000_0000_0000;
+    let high = equal_bytes(high, tag) & 0xffff_ffff;
+    u128::from(equal_bytes(low, tag)) | u128::from(high) << 64
+}
+
+impl Index {
+    /// An index for at most `items_max` items that begins with `2^level` buckets.
+    pub(super) fn new(items_max: usize, level: u32) -> io::Result<Index> {
+        let buckets_max = (items_max / LOAD + 1).next_power_of_two().max(1 << level);
+        let overflow_max = buckets_max / 2 + 64;
+        let words = LazyWords::new((buckets_max + overflow_max) * WORDS)?;
+        Ok(Index {
+            words,
+            buckets_max,
+            level,
+            split: 0,
+            items: 0,
+            overflow_used: 0,
+            overflow_free: 0,
+            overflow_max,
+            overflow_live: 0,
+        })
+    }
+
+    /// What a prefetch needs to know.
+    pub(super) fn shape(&self) -> IndexShape {
+        IndexShape { level: self.level, split: self.split as u32 }
+    }
+    /// The address of bucket 0; never changes.
+    pub(super) fn address(&self) -> usize {
+        self.words.address()
+    }
+    /// Items in it.
+    pub(super) fn len(&self) -> usize {
+        self.items
+    }
+    /// Buckets in use, overflow ones included.
+    pub(super) fn buckets(&self) -> usize {
+        (1 << self.level) + self.split + self.overflow_live
+    }
+    /// log2 of the buckets of a full level.
+    pub(super) fn level(&self) -> u32 {
+        self.level
+    }
+
+    #[inline]
+    fn home(&self, hash: KeyHash) -> usize {
+        self.shape().bucket(hash)
+    }
+    #[inline]
+    fn bucket(&self, at: usize) -> &[u32; WORDS] {
+        let from = at * WORDS;
+        self.words[from..from + WORDS].try_into().expect("a bucket is sixteen words")
+    }
+    #[inline]
+    fn bucket_mut(&mut self, at: usize) -> &mut [u32; WORDS] {
+        let from = at * WORDS;
+        (&mut self.words[from..from + WORDS]).try_into().expect("a bucket is sixteen words")
+    }
+    /// The bucket behind `at` in its chain.
+    #[inline]
+    fn follow(&self, at: usize) -> Option<usize> {
+        match self.bucket(at)[3] {
+            0 => None,
+            link => Some(self.buckets_max + link as usize - 1),
+        }
+    }
+
+    /// The item of this hash for which `is_it` holds.
+    #[inline]
+    pub(super) fn find(
+        &self,
+        hash: KeyHash,
+        mut is_it: impl FnMut(ItemId) -> bool,
+    ) -> Option<ItemId> {
+        let tag = tag(hash);
+        let mut at = self.home(hash);
+        loop {
+            let bucket = self.bucket(at);
+            let mut found = matches(bucket, tag);
+            while found != 0 {
+                let slot = found.trailing_zeros() as usize / 8;
+                if let Some(id) = ItemId::from_bits(bucket[4 + slot])
+                    && is_it(id)
+                {
+                    return Some(id);
+                }
+                found &= found - 1;
+            }
+            at = self.follow(at)?;
+        }
+    }
+
+    /// The first item whose tag fits: nearly always the one, good enough for a prefetch.
+    #[inline]
+    pub(super) fn peek(&self, hash: KeyHash) -> Option<ItemId> {
+        let bucket = self.bucket(self.home(hash));
+        let found = matches(bucket, tag(hash));
+        if found == 0 {
+            return None;
+        }
+        ItemId::from_bits(bucket[4 + found.trailing_zeros() as usize / 8])
+    }
+
+    /// Add an id under a hash. `false`: no room for an overflow bucket, nothing was added.
+    #[must_use]
+    pub(super) fn insert(&mut self, hash: KeyHash, id: ItemId) -> bool {
+        if !self.place(self.home(hash), tag(hash), id) {
+            return false;
+        }
+        self.items += 1;
+        true
+    }
+
+    fn place(&mut self, home: usize, tag: u8, id: ItemId) -> bool {
+        let mut at = home;
+        for bucket in 1..=CHAIN_MAX {
+            if let Some(slot) = self.bucket(at)[4..].iter().position(|&word| word == 0) {
+                self.write(at, slot, tag, id.bits());
+                return true;
+            }
+            at = match self.follow(at) {
+                Some(next) => next,
+                None if bucket == CHAIN_MAX => return false,
+                None => match self.take_overflow() {
+                    Some(link) => {
+                        self.bucket_mut(at)[3] = link;
+                        self.buckets_max + link as usize - 1
+                    }
+                    None => return false,
+                },
+            };
+        }
+        false
+    }
+
+    #[inline]
+    fn write(&mut self, at: usize, slot: usize, tag: u8, id: u32) {
+        let bucket = self.bucket_mut(at);
+        bucket[4 + slot] = id;
+        let shift = slot % 4 * 8;
+        let word = &mut bucket[slot / 4];
+        *word = *word & !(0xff << shift) | u32::from(tag) << shift;
+    }
+
+    fn take_overflow(&mut self) -> Option<u32> {
+        let link = if self.overflow_free != 0 {
+            let link = self.overflow_free;
+            let at = self.buckets_max + link as usize - 1;
+            self.overflow_free = self.bucket(at)[3];
+            *self.bucket_mut(at) = [0; WORDS];
+            link
+        } else if self.overflow_used < self.overflow_max {
+            self.overflow_used += 1;
+            self.overflow_used as u32
+        } else {
+            return None;
+        };
+        self.overflow_live += 1;
+        Some(link)
+    }
+
+    /// Where `id` stands under `hash`: (bucket, slot).
+    fn locate(&self, hash: KeyHash, id: ItemId) -> Option<(usize, usize)> {
+        let mut at = self.home(hash);
+        loop {
+            let ids = &self.bucket(at)[4..];
+            if let Some(slot) = ids.iter().position(|&word| word == id.bits()) {
+                return Some((at, slot));
+            }
+            at = self.follow(at)?;
+        }
+    }
+
+    /// Put `new` in the place of `old`.
+    pub(super) fn replace(&mut self, hash: KeyHash, old: ItemId, new: ItemId) {
+        let (at, slot) = self.locate(hash, old).expect("the replaced id is in the index");
+        self.bucket_mut(at)[4 + slot] = new.bits();
+    }
+
+    /// Take an id out.
+    pub(super) fn remove(&mut self, hash: KeyHash, id: ItemId) {
+        let (at, slot) = self.locate(hash, id).expect("the removed id is in the index");
+        self.items -= 1;
+        let home = self.home(hash);
+        let Some((before, last)) = self.last_of_chain(home) else {
+            self.write(at, slot, 0, 0);
+            return;
+        };
+        // Fill the hole from the end of the chain, so that chains shrink as they empty.
+        let filler = (0..SLOTS).rfind(|&s| self.bucket(last)[4 + s] != 0);
+        let filler = filler.expect("a bucket in a chain is not empty");
+        let moved = self.bucket(last)[4 + filler];
+        let tag = (self.bucket(last)[filler / 4] >> (filler % 4 * 8)) as u8;
+        self.write(at, slot, tag, moved);
+        self.write(last, filler, 0, 0);
+        if self.bucket(last)[4..].iter().all(|&word| word == 0) {
+            self.free_overflow(before, last);
+        }
+    }
+
+    /// The last bucket of a chain and the one before it; `None` without overflow.
+    fn last_of_chain(&self, home: usize) -> Option<(usize, usize)> {
+        let mut before = home;
+        let mut last = self.follow(home)?;
+        while let Some(next) = self.follow(last) {
+            (before, last) = (last, next);
+        }
+        Some((before, last))
+    }
+
+    fn free_overflow(&mut self, before: usize, last: usize) {
+        self.bucket_mut(before)[3] = 0;
+        let free = self.overflow_free;
+        self.bucket_mut(last)[3] = free;
+        self.overflow_free = (last - self.buckets_max) as u32 + 1;
+        self.overflow_live -= 1;
+    }
+
+    /// More items than the load allows: a bucket wants to be split.
+    #[inline]
+    pub(super) fn wants_growth(&self) -> bool {
+        let buckets = (1 << self.level) + self.split;
+        self.items > buckets * LOAD && buckets < self.buckets_max
+    }
+
+    /// Divide one bucket in two. `hash_of` gives an item's hash again, `address_of` its address
+    /// (so that the items of the bucket can be fetched side by side).
+    pub(super) fn grow(
+        &mut self,
+        mut hash_of: impl FnMut(ItemId) -> KeyHash,
+        address_of: impl Fn(ItemId) -> usize,
+    ) {
+        let old = self.split;
+        let new = old + (1 << self.level);
+        self.advise(new);
+        let mut ids = [0; SLOTS * CHAIN_MAX];
+        let mut count = 0;
+        let mut at = Some(old);
+        while let Some(bucket) = at {
+            for &word in &self.bucket(bucket)[4..] {
+                if let Some(id) = ItemId::from_bits(word) {
+                    prefetch(address_of(id));
+                    ids[count] = word;
+                    count += 1;
+                }
+            }
+            at = self.follow(bucket);
+        }
+        while let Some((before, last)) = self.last_of_chain(old) {
+            self.free_overflow(before, last);
+        }
+        *self.bucket_mut(old) = [0; WORDS];
+        self.split += 1;
+        if self.split == 1 << self.level {
+            self.split = 0;
+            self.level += 1;
+        }
+        for id in ids[..count].iter().filter_map(|&word| ItemId::from_bits(word)) {
+            let hash = hash_of(id);
+            // The two buckets need no more overflow buckets than the one had, plus what just
+            // came free: this cannot fail.
+            let placed = self.place(self.home(hash), tag(hash), id);
+            assert!(placed, "index: a split bucket finds room");
+        }
+    }
+
+    /// Beyond the first two MiB an index is long enough to be worth huge pages.
+    fn advise(&self, bucket: usize) {
+        const PER_HUGE: usize = HUGE_PAGE / (WORDS * 4);
+        if bucket.is_multiple_of(PER_HUGE) {
+            self.words.advise_huge(bucket * WORDS, PER_HUGE * WORDS);
+        }
+    }
+
+    /// Every id with the bucket that holds its chain, for `check.rs`.
+    pub(super) fn for_each(&self, mut visit: impl FnMut(usize, u8, ItemId)) {
+        for home in 0..(1 << self.level) + self.split {
+            let mut at = Some(home);
+            while let Some(bucket) = at {
+                for slot in 0..SLOTS {
+                    let word = self.bucket(bucket)[4 + slot];
+                    let tag = (self.bucket(bucket)[slot / 4] >> (slot % 4 * 8)) as u8;
+                    assert_eq!(word == 0, tag == 0, "index: an empty slot has no tag");
+                    if let Some(id) = ItemId::from_bits(word) {
+                        visit(home, tag, id);
+                    }
+                }
+                at = self.follow(bucket);
+                assert!(
+                    bucket == home || self.bucket(bucket)[4..].iter().any(|&w| w != 0),
+                    "index: no overflow bucket is empty"
+                );
+            }
+        }
+    }
+    /// Whether `hash` belongs at `home` under `tag`, for `check.rs`.
+    pub(super) fn agrees(&self, home: usize, tag_there: u8, hash: KeyHash) -> bool {
+        self.home(hash) == home && tag(hash) == tag_there
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    fn hash(n: u64) -> KeyHash {
+        KeyHash(
+            n.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+                .rotate_left(31)
+                .wrapping_mul(0xd134_2543_de82_ef95),
+        )
+    }
+    fn id(n: u32) -> ItemId {
+        ItemId::from_bits(n + 8192).unwrap()
+    }
+
+    #[test]
+    fn equal_bytes_is_exact() {
+        for tag in 1..=255u8 {
+            for other in 0..=255u8 {
+                let bytes = u64::from_le_bytes([other, tag, other ^ 1, tag ^ 1, 0, 255, tag, 1]);
+                let want = bytes
+                    .to_le_bytes()
+                    .iter()
+                    .enumerate()
+                    .fold(0, |m, (i, &b)| m | u64::from(b == tag) << (8 * i + 7));
+                assert_eq!(equal_bytes(bytes, tag), want);
+            }
+        }
+    }
+
+    #[test]
+    fn it_agrees_with_a_hash_map_through_growth_and_removal() {
+        let rounds = if cfg!(miri) { 300 } else { 30_000 };
+        let mut index = Index::new(rounds as usize, 1).unwrap();
+        let mut model: HashMap<u64, u32> = HashMap::new();
+        let by_id = |i: ItemId| hash(u64::from(i.bits() - 8192));
+        for n in 0..rounds {
+            assert!(index.insert(hash(n), id(n as u32)));
+            model.insert(n, n as u32);
+            if n % 3 == 0 {
+                let gone = n / 2;
+                if model.remove(&gone).is_some() {
+                    index.remove(hash(gone), id(gone as u32));
+                }
+            }
+            while index.wants_growth() {
+                index.grow(by_id, |_| 0);
+            }
+        }
+        assert_eq!(index.len(), model.len());
+        for n in 0..rounds {
+            let found = index.find(hash(n), |i| i == id(n as u32));
+            assert_eq!(found.is_some(), model.contains_key(&n), "{n}");
+        }
+        let mut seen = 0;
+        index.for_each(|home, tag, i| {
+            assert!(index.agrees(home, tag, by_id(i)));
+            seen += 1;
+        });
+        assert_eq!(seen, model.len());
+    }
+
+    #[test]
+    fn a_full_index_refuses_and_keeps_what_it_has() {
+        let mut index = Index::new(1, 0).unwrap();
+        let same = KeyHash(0);
+        let mut held = 0;
+        while index.insert(same, id(held)) {
+            held += 1;
+        }
+        assert!(held >= SLOTS as u32);
+        assert!((0..held).all(|n| index.find(same, |i| i == id(n)).is_some()));
+        (0..held).for_each(|n| index.remove(same, id(n)));
+        assert_eq!((index.len(), index.overflow_live), (0, 0));
+        assert!(index.insert(same, id(1)));
+    }
+
+    #[test]
+    fn replace_changes_the_id_in_place() {
+        let mut index = Index::new(100, 2).unwrap();
+        assert!(index.insert(hash(1), id(1)));
+        index.replace(hash(1), id(1), id(2));
+        assert_eq!(index.find(hash(1), |_| true), Some(id(2)));
+        assert_eq!(index.peek(hash(1)), Some(id(2)));
+        assert_eq!(index.peek(hash(2)), None);
+    }
+}

@@ -1,0 +1,285 @@
+//! What an item is: its id, its header, the queue it stands in, when it was last used.
+//!
+//! An item in its chunk: header (24) · client flags (4, only when not 0) · key · value. An item
+//! too long for one chunk is *chained*: the value's place holds a [`Chain`], and the bytes stand
+//! in chunks of their own, each behind a header whose key length is 0.
+
+use std::num::NonZeroU32;
+
+use super::geometry::{HEADER_SIZE, UNIT_BITS};
+use super::{Deadline, Seconds};
+
+/// Names a chunk: page number (from 1) and offset in 8-byte units. Only this type knows how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(transparent)]
+pub(super) struct ItemId(NonZeroU32);
+
+impl ItemId {
+    /// The chunk at `unit` of page `page` (counted from 0).
+    pub(super) fn new(page: usize, unit: u32) -> ItemId {
+        debug_assert!(unit < 1 << UNIT_BITS, "unit inside the page");
+        let bits = (page as u32 + 1) << UNIT_BITS | unit;
+        ItemId(NonZeroU32::new(bits).expect("page numbers begin at 1"))
+    }
+    /// From the index's word; 0 is no item.
+    #[inline]
+    pub(super) fn from_bits(bits: u32) -> Option<ItemId> {
+        NonZeroU32::new(bits).map(ItemId)
+    }
+    /// As a word.
+    #[inline]
+    pub(super) fn bits(self) -> u32 {
+        self.0.get()
+    }
+    /// The page, counted from 0. An id that was not made by `new` may name any page.
+    #[inline]
+    pub(super) fn page(self) -> usize {
+        ((self.0.get() >> UNIT_BITS) as usize).wrapping_sub(1)
+    }
+    /// The offset in 8-byte units, always less than a page.
+    #[inline]
+    pub(super) fn unit(self) -> u32 {
+        self.0.get() & ((1 << UNIT_BITS) - 1)
+    }
+}
+
+/// The four queues of a class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Queue {
+    /// Just stored.
+    Hot = 0,
+    /// Proved its worth.
+    Warm = 1,
+    /// On its way out; evictions begin at its tail. The only queue in flat mode.
+    Cold = 2,
+    /// Lives so briefly that it is not worth a place in line.
+    Temp = 3,
+}
+
+impl Queue {
+    pub(super) const ALL: [Queue; 4] = [Queue::Hot, Queue::Warm, Queue::Cold, Queue::Temp];
+}
+
+/// State bits of a header. With key length 0: no bits is a free chunk, `CHAINED` a chunk of a
+/// chain.
+pub(super) mod state {
+    /// The queue's number.
+    pub(crate) const QUEUE: u8 = 0b11;
+    /// In index and queue. An item without it is being built, received, or read to its end.
+    pub(crate) const LINKED: u8 = 1 << 2;
+    /// Was fetched.
+    pub(crate) const FETCHED: u8 = 1 << 3;
+    /// Was fetched again (or rewritten) since it last moved; promoted when it reaches a tail.
+    pub(crate) const ACTIVE: u8 = 1 << 4;
+    /// Four bytes of client flags stand before the key.
+    pub(crate) const FLAGS: u8 = 1 << 5;
+    /// The value is in a chain of chunks.
+    pub(crate) const CHAINED: u8 = 1 << 6;
+    /// Some reader has it pinned (the shard's pin table knows who).
+    pub(crate) const PINNED: u8 = 1 << 7;
+}
+
+/// What stands at the front of every chunk. Every bit pattern is a valid value.
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+pub(super) struct ItemHeader {
+    cas_low: u32,
+    cas_high: u16,
+    /// Value bytes in this chunk: of a plain item, or of one chunk of a chain.
+    pub(super) value_len: u16,
+    /// Towards the tail of the queue; of a free chunk, the next free one of its page; of a chunk
+    /// in a chain, the next chunk.
+    pub(super) next: Option<ItemId>,
+    /// Towards the head of the queue; of a chunk in a chain, the item it belongs to.
+    pub(super) prev: Option<ItemId>,
+    /// When the item dies; 0: never.
+    pub(super) deadline: Deadline,
+    /// When it was last used.
+    pub(super) accessed: Accessed,
+    /// 1 to 250; 0: not an item.
+    pub(super) key_len: u8,
+    /// See [`state`].
+    pub(super) state: u8,
+}
+
+const _: () = assert!(size_of::<ItemHeader>() == HEADER_SIZE);
+
+impl ItemHeader {
+    /// The 48-bit store count under which the item was written.
+    #[inline]
+    pub(super) fn cas(&self) -> u64 {
+        u64::from(self.cas_high) << 32 | u64::from(self.cas_low)
+    }
+    /// 48 bits last 89 years at a hundred thousand stores a second and shard.
+    #[inline]
+    pub(super) fn set_cas(&mut self, cas: u64) {
+        self.cas_low = cas as u32;
+        self.cas_high = (cas >> 32) as u16;
+    }
+    #[inline]
+    pub(super) fn is(&self, bits: u8) -> bool {
+        self.state & bits != 0
+    }
+    #[inline]
+    pub(super) fn queue(&self) -> Queue {
+        Queue::ALL[(self.state & state::QUEUE) as usize]
+    }
+    pub(super) fn set_queue(&mut self, queue: Queue) {
+        self.state = self.state & !state::QUEUE | queue as u8;
+    }
+    /// An item, linked or not; otherwise free or a chunk of a chain.
+    #[inline]
+    pub(super) fn is_item(&self) -> bool {
+        self.key_len != 0
+    }
+    /// A chunk of some item's chain.
+    pub(super) fn is_chain_chunk(&self) -> bool {
+        self.key_len == 0 && self.is(state::CHAINED)
+    }
+    /// Where the key begins in the chunk.
+    #[inline]
+    pub(super) fn key_offset(&self) -> usize {
+        HEADER_SIZE + if self.is(state::FLAGS) { 4 } else { 0 }
+    }
+    /// Where the value (or the chain's description) begins.
+    #[inline]
+    pub(super) fn value_offset(&self) -> usize {
+        self.key_offset() + self.key_len as usize
+    }
+    #[inline]
+    pub(super) fn is_expired(&self, now: Seconds) -> bool {
+        self.deadline != 0 && self.deadline <= now
+    }
+}
+
+/// Stands in place of a chained item's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Chain {
+    /// Value bytes in all chunks.
+    pub(super) len: u32,
+    /// First chunk; `None` while nothing was received.
+    pub(super) first: Option<ItemId>,
+    /// Last chunk.
+    pub(super) last: Option<ItemId>,
+}
+
+impl Chain {
+    /// Bytes it takes up.
+    pub(super) const SIZE: usize = 12;
+
+    pub(super) fn to_bytes(self) -> [u8; Self::SIZE] {
+        let mut bytes = [0; Self::SIZE];
+        bytes[..4].copy_from_slice(&self.len.to_ne_bytes());
+        bytes[4..8].copy_from_slice(&self.first.map_or(0, ItemId::bits).to_ne_bytes());
+        bytes[8..].copy_from_slice(&self.last.map_or(0, ItemId::bits).to_ne_bytes());
+        bytes
+    }
+    pub(super) fn from_bytes(bytes: &[u8]) -> Chain {
+        let word = |at: usize| {
+            u32::from_ne_bytes(bytes[at..at + 4].try_into().expect("four bytes of a chain"))
+        };
+        Chain { len: word(0), first: ItemId::from_bits(word(4)), last: ItemId::from_bits(word(8)) }
+    }
+}
+
+/// When an item was last used, in 16 bits: to the second for nine hours, then (the crawler
+/// rewrites it) to 64 seconds, for three weeks. Older than that reads as three weeks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(transparent)]
+pub(super) struct Accessed(u16);
+
+impl Accessed {
+    const COARSE: u16 = 1 << 15;
+    const RANGE: u32 = 1 << 15;
+    const UNIT: u32 = 64;
+    /// Ages beyond this are rewritten in coarse units, well before the fine ones wrap.
+    const FINE_MAX: u32 = Self::RANGE / 2;
+    /// Ages beyond this are held here.
+    const AGE_MAX: u32 = (Self::RANGE - Self::RANGE / 8) * Self::UNIT;
+    /// The crawler must visit every item this often, in seconds.
+    pub(super) const REFRESH: u32 = Self::RANGE / 4;
+
+    #[inline]
+    pub(super) fn at(now: Seconds) -> Accessed {
+        Accessed((now % Self::RANGE) as u16)
+    }
+    /// Seconds since then.
+    #[inline]
+    pub(super) fn age(self, now: Seconds) -> u32 {
+        if self.0 & Self::COARSE == 0 {
+            now.wrapping_sub(u32::from(self.0)) % Self::RANGE
+        } else {
+            let then = u32::from(self.0 & !Self::COARSE);
+            (now / Self::UNIT).wrapping_sub(then) % Self::RANGE * Self::UNIT
+        }
+    }
+    /// What to store so that the age stays readable until the crawler's next visit.
+    pub(super) fn refreshed(self, now: Seconds) -> Accessed {
+        let age = self.age(now);
+        if age <= Self::FINE_MAX {
+            return self;
+        }
+        let then = (now / Self::UNIT).wrapping_sub(age.min(Self::AGE_MAX) / Self::UNIT);
+        Accessed(Self::COARSE | (then % Self::RANGE) as u16)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_keeps_page_and_unit() {
+        for (page, unit) in [(0, 0), (0, 8191), (5, 17), (524_286, 8191)] {
+            let id = ItemId::new(page, unit);
+            assert_eq!((id.page(), id.unit()), (page, unit));
+            assert_eq!(ItemId::from_bits(id.bits()), Some(id));
+        }
+        assert_eq!(ItemId::from_bits(0), None);
+    }
+
+    #[test]
+    fn ages_are_exact_for_nine_hours_and_coarse_for_three_weeks() {
+        for start in [62, 32_767, 32_768, 1_000_000] {
+            for age in [0, 1, 59, 3600, 16_384] {
+                assert_eq!(Accessed::at(start).age(start + age), age);
+                assert_eq!(Accessed::at(start).refreshed(start + age), Accessed::at(start));
+            }
+            let mut accessed = Accessed::at(start);
+            let mut now = start;
+            while now < start + 30 * 86_400 {
+                now += Accessed::REFRESH;
+                accessed = accessed.refreshed(now);
+                let want = (now - start).min(Accessed::AGE_MAX);
+                let error = i64::from(accessed.age(now)) - i64::from(want);
+                assert!(error.abs() <= 128 + i64::from(Accessed::REFRESH / 64), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_chain_survives_its_bytes() {
+        let chain = Chain { len: 77, first: Some(ItemId::new(1, 2)), last: None };
+        assert_eq!(Chain::from_bytes(&chain.to_bytes()), chain);
+    }
+
+    #[test]
+    fn cas_keeps_48_bits() {
+        // The impossible header: all zero.
+        let mut h = ItemHeader {
+            cas_low: 0,
+            cas_high: 0,
+            value_len: 0,
+            next: None,
+            prev: None,
+            deadline: 0,
+            accessed: Accessed::at(0),
+            key_len: 0,
+            state: 0,
+        };
+        h.set_cas((1 << 48) - 2);
+        assert_eq!(h.cas(), (1 << 48) - 2);
+        assert!(!h.is_item() && !h.is_chain_chunk());
+    }
+}

@@ -1,0 +1,125 @@
+//! Background work, in bounded steps under the same lock as everyone else: reaping what is dead,
+//! keeping HOT and WARM to their shares, freeing long chains, growing the index, refreshing
+//! access times.
+
+use super::Seconds;
+use super::alloc::{DOOMED_STEP, Reaper};
+use super::item::{Accessed, Queue, state};
+use super::shard::Shard;
+use super::slab::ClassId;
+
+/// Pages searched for dead items in one step: some 30 µs.
+const CRAWL_PAGES: usize = 8;
+/// Queue moves per class and step.
+const MOVES: usize = 64;
+/// Buckets split in one step.
+const SPLITS: usize = 16;
+
+impl Shard {
+    /// One step. `true`: there is more to do.
+    pub(super) fn maintain(&mut self, now: Seconds) -> bool {
+        self.tick(now);
+        let mut more = false;
+        self.free_doomed(DOOMED_STEP);
+        more |= !self.doomed.is_empty();
+        if self.settings.crawler {
+            more |= self.crawl(now);
+        }
+        for _ in 0..SPLITS {
+            if self.index.wants_growth() {
+                self.grow_index();
+            }
+        }
+        for class in 0..self.slabs.len() {
+            self.balance(class, MOVES, now);
+        }
+        self.refresh_page(now);
+        more
+    }
+
+    /// Reap a few pages that hold dead items.
+    fn crawl(&mut self, now: Seconds) -> bool {
+        for step in 0..CRAWL_PAGES {
+            let Some(page) = self.dead_page(now) else {
+                self.counts.crawler_running = false;
+                return false;
+            };
+            if step == 0 && !self.counts.crawler_running {
+                self.counts.crawler_running = true;
+                self.counts.crawler_starts += 1;
+            }
+            self.scan(page, now, Reaper::Crawler);
+        }
+        true
+    }
+
+    /// Let HOT's and WARM's tails drift on while they hold more than their share, or have been
+    /// idle for too long compared with COLD's.
+    pub(super) fn balance(&mut self, class: ClassId, moves: usize, now: Seconds) {
+        let shares = self.settings.shares;
+        if self.settings.flat {
+            return;
+        }
+        for _ in 0..moves {
+            let hot = self.drift(class, Queue::Hot, shares.hot_pct, shares.hot_age, now);
+            let warm = self.drift(class, Queue::Warm, shares.warm_pct, shares.warm_age, now);
+            if !hot && !warm {
+                return;
+            }
+        }
+    }
+
+    /// Move one queue's tail on, if it should.
+    #[inline]
+    fn drift(&mut self, class: ClassId, queue: Queue, pct: u32, age: f64, now: Seconds) -> bool {
+        let lru = &self.lru[class];
+        let list = lru.list(queue);
+        let Some(tail) = list.tail else { return false };
+        let too_many = list.bytes * 100 > lru.ranked_bytes() * u64::from(pct);
+        if !too_many {
+            let cold = lru.tail_age(&self.slabs.arena, Queue::Cold, now);
+            let idle = lru.tail_age(&self.slabs.arena, queue, now);
+            if cold == 0 || f64::from(idle) <= f64::from(cold) * age {
+                return false;
+            }
+        }
+        let size = self.size(tail);
+        let active = self.header(tail).is(state::ACTIVE);
+        let counts = &mut self.counts.classes[class];
+        let to = match (active, queue) {
+            (true, Queue::Warm) => {
+                counts.moves_within_lru += 1;
+                Queue::Warm
+            }
+            (true, _) => {
+                counts.moves_to_warm += 1;
+                Queue::Warm
+            }
+            (false, _) => {
+                counts.moves_to_cold += 1;
+                Queue::Cold
+            }
+        };
+        self.lru[class].shift(&mut self.slabs.arena, tail, to, size);
+        self.counts.juggles += 1;
+        true
+    }
+
+    /// Rewrite the access times of one page, so that every item's stays readable: the cursor
+    /// goes round well within [`Accessed::REFRESH`] seconds (ten steps a second).
+    fn refresh_page(&mut self, now: Seconds) {
+        let pages = self.slabs.page_limit();
+        let steps = pages / Accessed::REFRESH as usize + 1;
+        for _ in 0..steps.min(pages) {
+            self.refresh_cursor =
+                if self.refresh_cursor + 1 < pages { self.refresh_cursor + 1 } else { 0 };
+            for id in self.slabs.chunks(self.refresh_cursor) {
+                let header = self.header(id);
+                let fresh = header.accessed.refreshed(now);
+                if header.is_item() && fresh != header.accessed {
+                    self.header_mut(id).accessed = fresh;
+                }
+            }
+        }
+    }
+}

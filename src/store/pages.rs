@@ -1,0 +1,127 @@
+//! PagePool: the memory limit, shared by all shards. Pages are taken one by one and given back
+//! only deliberately; running out is a normal outcome.
+//!
+//! Invariant: pages taken ≤ `limit`.
+
+use std::io;
+
+use super::arena::{Page, Reserve};
+use crate::sync::{Arc, AtomicUsize, Mutex, Ordering};
+use crate::sys::memory::Backing;
+
+/// Gives out pages up to a limit.
+#[derive(Debug, Clone)]
+pub(super) struct PagePool {
+    state: Arc<Mutex<State>>,
+    /// Pages that could be taken, as a hint that costs no lock: a full cache asks at every store.
+    left: Arc<AtomicUsize>,
+}
+
+#[derive(Debug)]
+struct State {
+    reserve: Reserve,
+    returned: Vec<Page>,
+    taken: usize,
+    limit: usize,
+    /// Tests: this many more pages, then none.
+    fail_after: Option<usize>,
+}
+
+impl PagePool {
+    /// A pool of at most `limit` pages.
+    pub(super) fn new(limit: usize, backing: Backing) -> io::Result<PagePool> {
+        let reserve = Reserve::new(limit, backing)?;
+        let state = State { reserve, returned: Vec::new(), taken: 0, limit, fail_after: None };
+        let left = Arc::new(AtomicUsize::new(limit));
+        Ok(PagePool { state: Arc::new(Mutex::new(state)), left })
+    }
+    /// Whether `take` is worth trying.
+    #[inline]
+    pub(super) fn may_have(&self) -> bool {
+        self.left.load(Ordering::Relaxed) > 0
+    }
+    /// Pages taken at present.
+    pub(super) fn taken(&self) -> usize {
+        self.state.lock().expect("page pool lock").taken
+    }
+    /// A page, zeroed; `None` at the limit.
+    pub(super) fn take(&self) -> Option<Page> {
+        let mut state = self.state.lock().expect("page pool lock");
+        if state.taken >= state.limit {
+            return None;
+        }
+        if let Some(left) = &mut state.fail_after {
+            *left = left.checked_sub(1)?;
+        }
+        let page = match state.returned.pop() {
+            Some(page) => page,
+            None => state.reserve.next()?,
+        };
+        state.taken += 1;
+        self.left.store(state.limit - state.taken, Ordering::Relaxed);
+        Some(page)
+    }
+    /// Take a page back; its memory goes to the system.
+    pub(super) fn give(&self, page: Page) {
+        let page = page.cleared();
+        let mut state = self.state.lock().expect("page pool lock");
+        state.taken -= 1;
+        self.left.store(state.limit - state.taken, Ordering::Relaxed);
+        state.returned.push(page);
+    }
+    /// Tests: give out `n` more pages, then none; `None`: as many as there are.
+    pub(super) fn fail_after(&self, n: Option<usize>) {
+        self.state.lock().expect("page pool lock").fail_after = n;
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_holds_and_what_comes_back_goes_out_again() {
+        let pool = PagePool::new(2, Backing::Lazy).unwrap();
+        let a = pool.take().unwrap();
+        let _b = pool.take().unwrap();
+        assert!(pool.take().is_none());
+        pool.give(a);
+        assert!(pool.take().is_some());
+        assert!(pool.take().is_none());
+    }
+
+    #[test]
+    fn a_pool_can_be_made_to_fail() {
+        let pool = PagePool::new(5, Backing::Lazy).unwrap();
+        pool.fail_after(Some(1));
+        assert!(pool.take().is_some());
+        assert!(pool.take().is_none());
+        pool.fail_after(None);
+        assert!(pool.take().is_some());
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use super::*;
+
+    #[test]
+    fn no_interleaving_takes_more_than_the_limit() {
+        loom::model(|| {
+            let pool = PagePool::new(1, Backing::Lazy).unwrap();
+            let other = pool.clone();
+            let thread = loom::thread::spawn(move || {
+                let page = other.take();
+                let got = page.is_some();
+                if let Some(page) = page {
+                    other.give(page);
+                }
+                got
+            });
+            let mine = pool.take();
+            let theirs = thread.join().unwrap();
+            assert!(mine.is_some() || theirs, "one of two gets the page");
+            drop(mine);
+        });
+    }
+}

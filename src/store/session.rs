@@ -1,0 +1,219 @@
+//! A visit to the store: verbs run through it, each under its shard's lock.
+//!
+//! With one shard the lock is taken once for the visit (32 keys must not mean 32 locks); with
+//! more it is taken for each verb, since neighbours in a batch rarely share a shard.
+
+use super::item::state;
+use super::shard::Shard;
+use super::{Counted, Deadline, Deleted, Hit, KeyHash, Seconds, SetArgs, SetMode, Store, Stored};
+use crate::sync::MutexGuard;
+use crate::sys::cpu::prefetch;
+
+/// See [`Store::session`].
+pub struct Session<'a> {
+    store: &'a Store,
+    /// The only shard's lock, once taken.
+    guard: Option<MutexGuard<'a, Shard>>,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn new(store: &'a Store) -> Session<'a> {
+        Session { store, guard: None }
+    }
+
+    /// Let go of the lock the visit holds, if it does; the next verb takes it again. To be called
+    /// before any locking method of `Store` (uploads, pins, flush, stats), which would otherwise
+    /// wait for this very visit.
+    #[inline]
+    pub fn release(&mut self) {
+        if let Some(shard) = self.guard.take() {
+            self.store.slots[0].publish(&shard);
+        }
+    }
+
+    /// Run `verb` on the key's shard.
+    #[inline]
+    fn with<R>(&mut self, hash: KeyHash, verb: impl FnOnce(&mut Shard, usize) -> R) -> R {
+        let store = self.store;
+        if store.slots.len() == 1 {
+            let guard = self.guard.get_or_insert_with(|| store.slots[0].lock());
+            return verb(guard, 0);
+        }
+        let number = store.slot(hash);
+        let slot = &store.slots[number];
+        let mut guard = slot.lock();
+        let result = verb(&mut guard, number);
+        slot.publish(&guard);
+        result
+    }
+
+    /// Bring the likely item's header into the cache, by a peek at the bucket.
+    #[inline]
+    pub fn prefetch_item(&mut self, hash: KeyHash) {
+        self.with(hash, |shard, _| {
+            if let Some(id) = shard.index.peek(hash) {
+                let address = shard.slabs.arena.address(id);
+                prefetch(address);
+                prefetch(address + 64);
+            }
+        });
+    }
+
+    /// Look a key up; `touch` also moves its deadline. Counts the get (or touch) and its outcome.
+    #[inline]
+    pub fn get<R>(
+        &mut self,
+        key: &[u8],
+        hash: KeyHash,
+        touch: Option<Deadline>,
+        now: Seconds,
+        found: impl FnOnce(Hit<'_>) -> R,
+    ) -> Option<R> {
+        self.with(hash, |shard, number| {
+            let id = shard.get(key, hash, touch, now)?;
+            Some(found(Hit { shard, id, number }))
+        })
+    }
+
+    /// Store a value that is at hand. `TooLarge` and `OutOfMemory` are counted, and with
+    /// `SetMode::Set` have removed the old item: a stale value must not outlive its replacement.
+    #[inline]
+    pub fn set(&mut self, args: &SetArgs<'_>, value: &[u8], now: Seconds) -> Stored {
+        let stored = self.with(args.hash, |shard, _| shard.set(args, value, now));
+        match stored {
+            Stored::TooLarge | Stored::OutOfMemory => self.set_again(args, value, stored, now),
+            stored => stored,
+        }
+    }
+    #[cold]
+    fn set_again(
+        &mut self,
+        args: &SetArgs<'_>,
+        value: &[u8],
+        mut stored: Stored,
+        now: Seconds,
+    ) -> Stored {
+        if stored == Stored::OutOfMemory {
+            self.release();
+            if self.store.find_page(self.store.slot(args.hash), now) {
+                stored = self.with(args.hash, |shard, _| shard.set(args, value, now));
+            }
+        }
+        self.with(args.hash, |shard, _| shard.refused(args, value.len(), stored, now))
+    }
+
+    /// A storage command whose data block ended badly: counts what a good one would have counted
+    /// before its end was seen, and stores nothing. `TooLarge` takes precedence.
+    pub fn count_bad_set(&mut self, args: &SetArgs<'_>, len: u32, now: Seconds) -> Stored {
+        self.with(args.hash, |shard, _| {
+            if shard.too_large(args, len as usize) {
+                return shard.refused(args, len as usize, Stored::TooLarge, now);
+            }
+            shard.count_set(args, len as usize);
+            Stored::NotStored
+        })
+    }
+
+    /// Remove a key.
+    pub fn delete(
+        &mut self,
+        key: &[u8],
+        hash: KeyHash,
+        compare: Option<u64>,
+        now: Seconds,
+    ) -> Deleted {
+        self.with(hash, |shard, _| shard.delete(key, hash, compare, now))
+    }
+
+    /// Add (or, with `decrement`, subtract) a number.
+    pub fn arith(
+        &mut self,
+        key: &[u8],
+        hash: KeyHash,
+        delta: u64,
+        decrement: bool,
+        now: Seconds,
+    ) -> Counted {
+        self.with(hash, |shard, _| {
+            let counted = shard.arith(key, hash, delta, decrement, now);
+            if counted == Counted::OutOfMemory {
+                shard.counts.malloc_fails += 1;
+            }
+            counted
+        })
+    }
+
+    /// Move a key's deadline; whether it was there.
+    pub fn touch(&mut self, key: &[u8], hash: KeyHash, deadline: Deadline, now: Seconds) -> bool {
+        self.with(hash, |shard, _| shard.touch(key, hash, deadline, now))
+    }
+}
+
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+impl Shard {
+    /// A storage command ended in `TooLarge` or `OutOfMemory` (anything else passes through):
+    /// count it, and let `set` remove what it failed to replace.
+    pub(super) fn refused(
+        &mut self,
+        args: &SetArgs<'_>,
+        len: usize,
+        stored: Stored,
+        now: Seconds,
+    ) -> Stored {
+        match stored {
+            Stored::TooLarge => self.counts.store_too_large += 1,
+            Stored::OutOfMemory => self.count_no_memory(args, len),
+            other => return other,
+        }
+        self.forget_stale(args.key, args.mode, now);
+        match (stored, args.mode) {
+            // memcached's append and prepend report a failed join as not stored.
+            (Stored::OutOfMemory, SetMode::Append | SetMode::Prepend) => Stored::NotStored,
+            _ => stored,
+        }
+    }
+    fn count_no_memory(&mut self, args: &SetArgs<'_>, len: usize) {
+        self.counts.store_no_memory += 1;
+        self.counts.malloc_fails += 1;
+        let class = self.slabs.class_for(super::shard::plain_size(args, len));
+        let class = class.unwrap_or(self.slabs.last_class());
+        self.counts.classes[class].outofmemory += 1;
+    }
+    fn forget_stale(&mut self, key: &[u8], mode: SetMode, now: Seconds) {
+        let hash = self.hasher.hash(key);
+        if mode == SetMode::Set
+            && let Some(id) = self.find_live(key, hash, now)
+        {
+            debug_assert!(self.header(id).is(state::LINKED), "a found item is linked");
+            self.remove(id, hash);
+        }
+    }
+    /// An upload found no memory half-way.
+    pub(super) fn upload_failed(&mut self, key: &[u8], mode: SetMode, len: u32, now: Seconds) {
+        let (hash, flags, deadline, compare) = (self.hasher.hash(key), 0, 0, None);
+        let args = SetArgs { key, hash, flags, deadline, mode, compare };
+        self.refused(&args, len as usize, Stored::OutOfMemory, now);
+    }
+    /// Count a storage command that was received whole and not stored.
+    pub(super) fn count_set_of(&mut self, key: &[u8], flags: u32, len: usize) {
+        let (hash, deadline, compare) = (self.hasher.hash(key), 0, None);
+        let mode = SetMode::Set;
+        self.count_set(&SetArgs { key, hash, flags, deadline, mode, compare }, len);
+    }
+    /// Evict a page's worth and give the page back to the pool, for another shard. `false`: no
+    /// page can be emptied.
+    pub(super) fn give_page(&mut self, now: Seconds) -> bool {
+        if !self.settings.evict && self.slabs.empty_page().is_none() {
+            return false;
+        }
+        let Some(number) = self.emptied_page(None, now) else { return false };
+        let page = self.slabs.remove_page(number);
+        self.pool.give(page);
+        true
+    }
+}

@@ -1,0 +1,643 @@
+//! One partition: a single-threaded program behind one lock. The verbs stand here; where memory
+//! comes from is `alloc.rs`, values longer than a chunk `chunked.rs`, background work
+//! `maintain.rs`, recounting `check.rs`.
+//!
+//! Invariants: a LINKED item is in the index and in one list of its line; its line is its chunk's
+//! class, or the last class if it is chained; `counts.items` and `counts.bytes` are the sums over
+//! linked items; `held` is never evicted or moved.
+
+use super::arena::Arena;
+use super::chunked::{Pin, Upload};
+use super::geometry::{HEADER_SIZE, MEMCACHED_OVERHEAD};
+use super::hash::{KeyHash, KeyHasher};
+use super::index::Index;
+use super::item::{Accessed, Chain, ItemHeader, ItemId, Queue, state};
+use super::lru::Lru;
+use super::pages::PagePool;
+use super::slab::{ClassId, Slabs};
+use super::stats::Counts;
+use super::table::Table;
+use super::{
+    Counted, Deadline, Deleted, Event, InFlight, Seconds, SetArgs, SetMode, Settings, Stored,
+};
+
+/// What a new shard is given.
+pub(super) struct Parts {
+    pub(super) settings: Settings,
+    pub(super) hasher: KeyHasher,
+    pub(super) pool: PagePool,
+    pub(super) in_flight: InFlight,
+    pub(super) index: Index,
+    /// Its number, and how many bits number the shards.
+    pub(super) number: (u64, u32),
+}
+
+/// One partition of the store.
+#[derive(Debug)]
+pub struct Shard {
+    pub(super) settings: Settings,
+    pub(super) hasher: KeyHasher,
+    pub(super) pool: PagePool,
+    pub(super) in_flight: InFlight,
+    pub(super) index: Index,
+    pub(super) slabs: Slabs,
+    pub(super) lru: Vec<Lru>,
+    pub(super) counts: Counts,
+    number: (u64, u32),
+    /// Stores so far; an item keeps the count of its own.
+    cas_count: u64,
+    pub(super) flush: Flush,
+    /// An item that is being worked on: no allocation may evict or move it.
+    pub(super) held: Option<ItemId>,
+    pub(super) pins: Table<Pin>,
+    pub(super) uploads: Table<Upload>,
+    /// First chunks of long chains that are to be freed a few at a time.
+    pub(super) doomed: Vec<ItemId>,
+    /// Evictions in each class since its claim to another page was last weighed.
+    pub(super) pressure: Vec<u32>,
+    /// Bytes of unlinked values that only pins keep.
+    pub(super) pinned_dead: u64,
+    /// The next page whose access times are rewritten.
+    pub(super) refresh_cursor: usize,
+    /// What happened, for who asked to be told (tests and, later, watchers).
+    pub(super) journal: Option<Vec<Event>>,
+}
+
+/// What was flushed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Flush {
+    /// Items stored under this count or an earlier one are dead.
+    pub(super) before: u64,
+    /// When the next flush is due.
+    pub(super) at: Option<Seconds>,
+    /// Pages from here on have not been searched since the last flush.
+    pub(super) cursor: usize,
+}
+
+impl Shard {
+    pub(super) fn new(parts: Parts) -> Shard {
+        let slabs = Slabs::new(&parts.settings.chunk_sizes);
+        let classes = slabs.len();
+        Shard {
+            settings: parts.settings,
+            hasher: parts.hasher,
+            pool: parts.pool,
+            in_flight: parts.in_flight,
+            index: parts.index,
+            slabs,
+            lru: vec![Lru::default(); classes],
+            counts: Counts::new(classes),
+            number: parts.number,
+            cas_count: 0,
+            flush: Flush { before: 0, at: None, cursor: usize::MAX },
+            held: None,
+            pins: Table::default(),
+            uploads: Table::default(),
+            doomed: Vec::new(),
+            pressure: vec![0; classes],
+            pinned_dead: 0,
+            refresh_cursor: 0,
+            journal: None,
+        }
+    }
+
+    #[inline]
+    pub(super) fn header(&self, id: ItemId) -> &ItemHeader {
+        self.slabs.arena.header(id)
+    }
+    #[inline]
+    pub(super) fn header_mut(&mut self, id: ItemId) -> &mut ItemHeader {
+        self.slabs.arena.header_mut(id)
+    }
+    pub(super) fn key(&self, id: ItemId) -> &[u8] {
+        key_of(&self.slabs.arena, id)
+    }
+    pub(super) fn hash_of(&self, id: ItemId) -> KeyHash {
+        self.hasher.hash(self.key(id))
+    }
+    /// The class in whose queues the item stands, and under which it is counted.
+    #[inline]
+    pub(super) fn line(&self, id: ItemId) -> ClassId {
+        if self.header(id).is(state::CHAINED) {
+            self.slabs.last_class()
+        } else {
+            self.slabs.class_of(id)
+        }
+    }
+    /// Bytes of an item as counted: header, flags, key, value.
+    #[inline]
+    pub(super) fn size(&self, id: ItemId) -> usize {
+        let header = self.header(id);
+        let front = header.value_offset();
+        if header.is(state::CHAINED) {
+            front + Chain::SIZE + self.chain(id).len as usize
+        } else {
+            front + header.value_len as usize
+        }
+    }
+    /// Client flags.
+    #[inline]
+    pub(super) fn flags(&self, id: ItemId) -> u32 {
+        if !self.header(id).is(state::FLAGS) {
+            return 0;
+        }
+        let bytes = self.slabs.arena.bytes(id, HEADER_SIZE, 4);
+        u32::from_ne_bytes(bytes.try_into().expect("four bytes of flags"))
+    }
+    /// The CAS a client sees: rising per key, unique over shards; 0 under -C.
+    #[inline]
+    pub(super) fn cas(&self, id: ItemId) -> u64 {
+        self.cas_number(self.header(id).cas())
+    }
+    fn cas_number(&self, count: u64) -> u64 {
+        if self.settings.use_cas { count << self.number.1 | self.number.0 } else { 0 }
+    }
+    /// The next store count.
+    #[inline]
+    pub(super) fn next_cas(&mut self) -> u64 {
+        self.cas_count += 1;
+        self.cas_count
+    }
+    /// Value length.
+    #[inline]
+    pub(super) fn value_len(&self, id: ItemId) -> usize {
+        let header = self.header(id);
+        if header.is(state::CHAINED) {
+            self.chain(id).len as usize
+        } else {
+            header.value_len as usize
+        }
+    }
+
+    /// A flush that was announced for now takes effect.
+    #[inline]
+    pub(super) fn tick(&mut self, now: Seconds) {
+        if self.flush.at.is_some_and(|at| at <= now) {
+            self.flush = Flush { before: self.cas_count, at: None, cursor: 0 };
+        }
+    }
+    /// Everything stored before `at` dies at `at`. A later call replaces one still pending.
+    pub(super) fn flush(&mut self, at: Seconds, now: Seconds) {
+        self.tick(now);
+        self.flush.at = Some(at);
+        self.tick(now);
+    }
+    #[inline]
+    pub(super) fn is_dead(&self, header: &ItemHeader, now: Seconds) -> bool {
+        header.is_expired(now) || header.cas() <= self.flush.before
+    }
+
+    /// The key's item, dead or alive.
+    #[inline]
+    fn find(&self, key: &[u8], hash: KeyHash) -> Option<ItemId> {
+        let arena = &self.slabs.arena;
+        self.index.find(hash, |id| {
+            let header = arena.header(id);
+            header.key_len as usize == key.len()
+                && arena.bytes(id, header.key_offset(), key.len()) == key
+        })
+    }
+    /// The key's item; a dead one is removed on the spot.
+    #[inline]
+    pub(super) fn find_live(&mut self, key: &[u8], hash: KeyHash, now: Seconds) -> Option<ItemId> {
+        self.tick(now);
+        let id = self.find(key, hash)?;
+        let header = self.header(id);
+        if self.is_dead(header, now) {
+            self.bury(id, hash, now);
+            return None;
+        }
+        Some(id)
+    }
+    #[cold]
+    fn bury(&mut self, id: ItemId, hash: KeyHash, now: Seconds) {
+        if self.header(id).is_expired(now) {
+            self.counts.get_expired += 1;
+        } else {
+            self.counts.get_flushed += 1;
+        }
+        self.note(id, Event::reclaimed);
+        self.remove(id, hash);
+    }
+
+    /// Tell who wants to know.
+    #[inline]
+    pub(super) fn note(&mut self, id: ItemId, event: fn(&[u8]) -> Event) {
+        if self.journal.is_some() {
+            let event = event(self.key(id));
+            self.journal.iter_mut().for_each(|journal| journal.push(event.clone()));
+        }
+    }
+
+    /// A use other than a fetch: the item counts as used now.
+    fn used_now(&mut self, id: ItemId, now: Seconds) {
+        self.header_mut(id).accessed = Accessed::at(now);
+        if self.settings.flat {
+            self.to_head(id);
+        }
+    }
+    fn to_head(&mut self, id: ItemId) {
+        let (line, size) = (self.line(id), self.size(id));
+        let queue = self.header(id).queue();
+        self.lru[line].shift(&mut self.slabs.arena, id, queue, size);
+    }
+
+    /// Look a key up, and move its deadline if `touch` says so.
+    #[inline]
+    pub(super) fn get(
+        &mut self,
+        key: &[u8],
+        hash: KeyHash,
+        touch: Option<Deadline>,
+        now: Seconds,
+    ) -> Option<ItemId> {
+        let Some(id) = self.find_live(key, hash, now) else {
+            match touch {
+                None => self.counts.misses.get += 1,
+                Some(_) => self.counts.misses.touch += 1,
+            }
+            return None;
+        };
+        let (line, queue) = (self.line(id), self.header(id).queue());
+        match touch {
+            None => self.counts.classes[line].hits[queue as usize] += 1,
+            Some(deadline) => {
+                self.counts.classes[line].touch_hits += 1;
+                self.set_deadline(id, deadline);
+            }
+        }
+        if Lru::fetched(&mut self.slabs.arena, id, self.settings.flat, now) {
+            self.to_head(id);
+        }
+        Some(id)
+    }
+
+    fn set_deadline(&mut self, id: ItemId, deadline: Deadline) {
+        self.header_mut(id).deadline = deadline;
+        self.slabs.expires(id, deadline);
+    }
+
+    /// Move a key's deadline; whether it was there.
+    pub(super) fn touch(
+        &mut self,
+        key: &[u8],
+        hash: KeyHash,
+        deadline: Deadline,
+        now: Seconds,
+    ) -> bool {
+        self.get(key, hash, Some(deadline), now).is_some()
+    }
+
+    /// Remove a key.
+    pub(super) fn delete(
+        &mut self,
+        key: &[u8],
+        hash: KeyHash,
+        compare: Option<u64>,
+        now: Seconds,
+    ) -> Deleted {
+        let Some(id) = self.find_live(key, hash, now) else {
+            self.counts.misses.delete += 1;
+            return Deleted::NotFound;
+        };
+        if compare.is_some_and(|cas| cas != self.cas(id)) {
+            return Deleted::Exists;
+        }
+        let line = self.line(id);
+        self.counts.classes[line].delete_hits += 1;
+        self.remove(id, hash);
+        Deleted::Deleted
+    }
+
+    /// Whether memcached would refuse the item for its size: the same values fit here as there.
+    pub(super) fn too_large(&self, args: &SetArgs<'_>, len: usize) -> bool {
+        let flags = if args.flags == 0 { 0 } else { 4 };
+        let size = MEMCACHED_OVERHEAD + args.key.len() as u64 + flags + len as u64;
+        size > self.settings.item_size_max
+    }
+
+    /// Whether the store may go ahead, given what is there (`old`); counts cas outcomes.
+    pub(super) fn permit(&mut self, args: &SetArgs<'_>, old: Option<ItemId>) -> Option<Stored> {
+        if let Some(wanted) = args.compare {
+            let Some(id) = old else {
+                self.counts.misses.cas += 1;
+                return Some(Stored::NotFound);
+            };
+            let line = self.line(id);
+            if !self.settings.use_cas || self.cas(id) != wanted {
+                self.counts.classes[line].cas_badval += 1;
+                return Some(Stored::Exists);
+            }
+            self.counts.classes[line].cas_hits += 1;
+            return None;
+        }
+        match (args.mode, old) {
+            (SetMode::Add, Some(_)) | (SetMode::Replace, None) => Some(Stored::NotStored),
+            (SetMode::Append | SetMode::Prepend, None) => Some(Stored::NotStored),
+            _ => None,
+        }
+    }
+
+    /// Count a storage command under the class its item has, or would have.
+    pub(super) fn count_set(&mut self, args: &SetArgs<'_>, len: usize) {
+        let class = self.slabs.class_for(plain_size(args, len));
+        let class = class.unwrap_or(self.slabs.last_class());
+        self.counts.classes[class].cmd_set += 1;
+    }
+
+    /// Store a value that is at hand. `OutOfMemory` is not counted yet, and leaves the old item.
+    pub(super) fn set(&mut self, args: &SetArgs<'_>, value: &[u8], now: Seconds) -> Stored {
+        let old = self.find_live(args.key, args.hash, now);
+        if self.too_large(args, value.len()) {
+            return Stored::TooLarge;
+        }
+        let joins = matches!(args.mode, SetMode::Append | SetMode::Prepend);
+        if let Some(refusal) = self.permit(args, old) {
+            self.count_set(args, value.len());
+            if let (SetMode::Add, Some(id)) = (args.mode, old) {
+                self.used_now(id, now);
+            }
+            return refusal;
+        }
+        let stored = match old {
+            Some(old) if joins => self.join(old, args, value, now),
+            _ => self.put(args, value, old, now),
+        };
+        if stored != Stored::OutOfMemory {
+            self.count_set(args, value.len());
+        }
+        stored
+    }
+
+    /// Write a whole value under a key, in place of `old` if there is one.
+    fn put(
+        &mut self,
+        args: &SetArgs<'_>,
+        value: &[u8],
+        old: Option<ItemId>,
+        now: Seconds,
+    ) -> Stored {
+        let size = plain_size(args, value.len());
+        let Some(class) = self.slabs.class_for(size) else {
+            return self.put_chained(args, value, old, now);
+        };
+        if let Some(old) = old
+            && !self.header(old).is(state::CHAINED)
+            && self.slabs.class_of(old) == class
+        {
+            return self.overwrite(old, args, value, now);
+        }
+        self.held = old;
+        let taken = self.take_chunk(class, now);
+        self.held = None;
+        let Some(id) = taken else { return Stored::OutOfMemory };
+        self.write_front(id, args, now);
+        self.fill(id, value);
+        self.link(id, args.hash, old, now)
+    }
+
+    /// Header, flags and key of a new, unlinked item without a value.
+    #[inline]
+    pub(super) fn write_front(&mut self, id: ItemId, args: &SetArgs<'_>, now: Seconds) {
+        let cas = self.next_cas();
+        let header = self.slabs.arena.header_mut(id);
+        header.set_cas(cas);
+        header.value_len = 0;
+        header.next = None;
+        header.prev = None;
+        header.deadline = args.deadline;
+        header.accessed = Accessed::at(now);
+        header.key_len = args.key.len() as u8;
+        header.state = if args.flags == 0 { 0 } else { state::FLAGS };
+        let front = header.value_offset() - HEADER_SIZE;
+        let bytes = self.slabs.arena.bytes_mut(id, HEADER_SIZE, front);
+        let (flags, key) = bytes.split_at_mut(front - args.key.len());
+        flags.copy_from_slice(&args.flags.to_ne_bytes()[..flags.len()]);
+        key.copy_from_slice(args.key);
+    }
+    /// The value of a plain item.
+    #[inline]
+    pub(super) fn fill(&mut self, id: ItemId, value: &[u8]) {
+        let header = self.slabs.arena.header_mut(id);
+        header.value_len = value.len() as u16;
+        let at = header.value_offset();
+        self.slabs.arena.bytes_mut(id, at, value.len()).copy_from_slice(value);
+    }
+
+    /// Key and class stay: write over the old item, where it stands. It was just written, so it
+    /// counts as active: it will not be evicted before it has had another turn.
+    fn overwrite(&mut self, id: ItemId, args: &SetArgs<'_>, value: &[u8], now: Seconds) -> Stored {
+        let before = self.size(id);
+        let links = *self.header(id);
+        self.write_front(id, args, now);
+        let flat = self.settings.flat;
+        let header = self.header_mut(id);
+        (header.next, header.prev) = (links.next, links.prev);
+        header.state |= links.state & (state::QUEUE | state::LINKED);
+        if !flat {
+            header.state |= state::ACTIVE;
+        }
+        let (cas, queue) = (header.cas(), header.queue());
+        self.fill(id, value);
+        self.slabs.expires(id, args.deadline);
+        self.resized(id, queue, before);
+        self.counts.total_items += 1;
+        if flat {
+            self.to_head(id);
+        }
+        Stored::Stored(self.cas_number(cas))
+    }
+
+    /// A linked item's size was `before`.
+    pub(super) fn resized(&mut self, id: ItemId, queue: Queue, before: usize) {
+        let (line, size) = (self.line(id), self.size(id));
+        if size != before {
+            self.lru[line].resize(queue, before, size);
+            self.counts.resize(before, size, self.settings.track_sizes);
+        }
+    }
+
+    /// Make a finished item the key's item, in place of `old` if there is one.
+    pub(super) fn link(
+        &mut self,
+        id: ItemId,
+        hash: KeyHash,
+        old: Option<ItemId>,
+        now: Seconds,
+    ) -> Stored {
+        match old {
+            Some(old) => {
+                self.index.replace(hash, old, id);
+                self.unlink(old);
+                self.release(old);
+            }
+            None => {
+                if !self.insert(hash, id, now) {
+                    self.release(id);
+                    return Stored::OutOfMemory;
+                }
+            }
+        }
+        let (line, size) = (self.line(id), self.size(id));
+        let header = self.slabs.arena.header_mut(id);
+        header.state |= state::LINKED;
+        let (deadline, cas) = (header.deadline, header.cas());
+        let queue = self.settings.first_queue(deadline, now);
+        self.lru[line].link(&mut self.slabs.arena, id, queue, size);
+        self.slabs.expires(id, deadline);
+        self.counts.linked(size, self.settings.track_sizes);
+        Stored::Stored(self.cas_number(cas))
+    }
+
+    /// Into the index, which grows by a bucket or two when it should. When the index itself is
+    /// out of memory something is evicted for the newcomer.
+    fn insert(&mut self, hash: KeyHash, id: ItemId, now: Seconds) -> bool {
+        for _ in 0..2 {
+            if self.index.wants_growth() {
+                self.grow_index();
+            }
+        }
+        if self.index.insert(hash, id) {
+            return true;
+        }
+        let line = self.line(id);
+        self.settings.evict && self.evict_one(line, now) && self.index.insert(hash, id)
+    }
+
+    /// Split one bucket of the index.
+    pub(super) fn grow_index(&mut self) {
+        let (arena, hasher) = (&self.slabs.arena, &self.hasher);
+        self.index.grow(|id| hasher.hash(key_of(arena, id)), |id| arena.address(id));
+    }
+
+    /// Take an item out of its queue (the index is the caller's).
+    pub(super) fn unlink(&mut self, id: ItemId) {
+        let (line, size) = (self.line(id), self.size(id));
+        self.lru[line].unlink(&mut self.slabs.arena, id, size);
+        self.header_mut(id).state &= !state::LINKED;
+        self.counts.unlinked(size, self.settings.track_sizes);
+    }
+    /// Take an item out of everything, and free it (once nobody reads it).
+    pub(super) fn remove(&mut self, id: ItemId, hash: KeyHash) {
+        self.index.remove(hash, id);
+        self.unlink(id);
+        self.release(id);
+    }
+
+    /// Add to a decimal number, or subtract from it.
+    pub(super) fn arith(
+        &mut self,
+        key: &[u8],
+        hash: KeyHash,
+        delta: u64,
+        decrement: bool,
+        now: Seconds,
+    ) -> Counted {
+        let Some(id) = self.find_live(key, hash, now) else {
+            match decrement {
+                false => self.counts.misses.incr += 1,
+                true => self.counts.misses.decr += 1,
+            }
+            return Counted::NotFound;
+        };
+        let header = self.header(id);
+        if header.is(state::CHAINED) {
+            return Counted::NonNumeric;
+        }
+        let (at, len) = (header.value_offset(), header.value_len as usize);
+        let Some(number) = parse_number(self.slabs.arena.bytes(id, at, len)) else {
+            return Counted::NonNumeric;
+        };
+        let class = self.slabs.class_of(id);
+        let counts = &mut self.counts.classes[class];
+        let number = match decrement {
+            false => {
+                counts.incr_hits += 1;
+                number.wrapping_add(delta)
+            }
+            true => {
+                counts.decr_hits += 1;
+                number.saturating_sub(delta)
+            }
+        };
+        let mut text = itoa::Buffer::new();
+        let Some(cas) = self.rewrite(id, hash, text.format(number).as_bytes(), now) else {
+            return Counted::OutOfMemory;
+        };
+        Counted::Value(number, cas)
+    }
+
+    /// Put a number's digits in the place of the value: padded on the right if there is room, in
+    /// a new item otherwise. The new CAS; `None` without memory.
+    fn rewrite(&mut self, id: ItemId, hash: KeyHash, digits: &[u8], now: Seconds) -> Option<u64> {
+        let header = self.header(id);
+        let (at, len, deadline) = (header.value_offset(), header.value_len, header.deadline);
+        if digits.len() <= len as usize {
+            let cas = self.next_cas();
+            let value = self.slabs.arena.bytes_mut(id, at, len as usize);
+            value[..digits.len()].copy_from_slice(digits);
+            value[digits.len()..].fill(b' ');
+            self.header_mut(id).set_cas(cas);
+            self.used_now(id, now);
+            return Some(self.cas(id));
+        }
+        let key = self.key(id).to_vec();
+        let (mode, compare, flags) = (SetMode::Set, None, self.flags(id));
+        let args = SetArgs { key: &key, hash, flags, deadline, mode, compare };
+        match self.put(&args, digits, Some(id), now) {
+            Stored::Stored(cas) => Some(cas),
+            _ => None,
+        }
+    }
+}
+
+fn key_of(arena: &Arena, id: ItemId) -> &[u8] {
+    let header = arena.header(id);
+    arena.bytes(id, header.key_offset(), header.key_len as usize)
+}
+
+/// Bytes of an item that is not chained.
+pub(super) fn plain_size(args: &SetArgs<'_>, len: usize) -> usize {
+    HEADER_SIZE + if args.flags == 0 { 0 } else { 4 } + args.key.len() + len
+}
+
+/// A stored value as a number, as strtoull would read it: blanks and a plus sign before, a blank
+/// or the end behind (PROTOCOL 1.6).
+fn parse_number(value: &[u8]) -> Option<u64> {
+    let is_blank = |b: &u8| b.is_ascii_whitespace() || *b == 0x0b;
+    let value = &value[value.iter().position(|b| !is_blank(b))?..];
+    let value = value.strip_prefix(b"+").unwrap_or(value);
+    let digits = value.iter().take_while(|b| b.is_ascii_digit()).count();
+    if digits == 0 || value.get(digits).is_some_and(|b| !is_blank(b)) {
+        return None;
+    }
+    value[..digits].iter().try_fold(0u64, |number, digit| {
+        number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_as_strtoull_reads_them() {
+        let cases: [(&[u8], Option<u64>); 12] = [
+            (b"0", Some(0)),
+            (b"18446744073709551615", Some(u64::MAX)),
+            (b"18446744073709551616", None),
+            (b" \t+12 3", Some(12)),
+            (b"1\r2", Some(1)),
+            (b"007  ", Some(7)),
+            (b"", None),
+            (b"  ", None),
+            (b"-1", None),
+            (b"12a", None),
+            (b"+", None),
+            (b"a", None),
+        ];
+        for (text, want) in cases {
+            assert_eq!(parse_number(text), want, "{:?}", String::from_utf8_lossy(text));
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! Slabs: chunks of fixed sizes, the pages they stand in, and which of them are free.
+//!
+//! A page belongs to one class at a time. Its chunks are given out first in order (`fresh`), then
+//! from its own free list, so that a page can leave its class without a walk through that class.
+//!
+//! Invariants, for every page: `used + free == fresh ≤ chunks per page`; a page with a chunk to
+//! give is in its class's `partial` list once (which may also name pages of the class that have
+//! none); `used == 0` exactly for the pages in `empty`; `next_expiry` is no later than the deadline of
+//! any item in it, and (next_expiry, page) is in `due` unless it is `NEVER`.
+
+use std::collections::BTreeSet;
+
+use super::arena::{Arena, Page};
+use super::geometry::{ITEM_ALIGN, PAGE_SIZE, PAGES_MAX};
+use super::item::ItemId;
+use super::{Deadline, Seconds};
+
+/// A slab class, counted from 0 (`stats` counts from 1).
+pub(super) type ClassId = usize;
+
+/// No item of the page has a deadline.
+const NEVER: Deadline = Deadline::MAX;
+
+/// All chunks of one size.
+#[derive(Debug)]
+struct SlabClass {
+    chunk_size: u32,
+    per_page: u16,
+    partial: Vec<u32>,
+    pages: usize,
+    used: usize,
+}
+
+/// What is known about a page.
+#[derive(Debug, Clone, Copy)]
+struct PageInfo {
+    class: Option<u8>,
+    /// Listed in its class's `partial`.
+    listed: bool,
+    /// Being emptied: it takes chunks back and gives none out.
+    closed: bool,
+    /// Chunks in use.
+    used: u16,
+    /// Chunks that were ever in use; those behind are untouched.
+    fresh: u16,
+    /// First of the free ones among `fresh`.
+    free: Option<ItemId>,
+    next_expiry: Deadline,
+}
+
+const NO_PAGE: PageInfo = PageInfo {
+    class: None,
+    listed: false,
+    closed: false,
+    used: 0,
+    fresh: 0,
+    free: None,
+    next_expiry: NEVER,
+};
+
+/// All classes and pages of a shard.
+#[derive(Debug)]
+pub(super) struct Slabs {
+    pub(super) arena: Arena,
+    classes: Vec<SlabClass>,
+    pages: Vec<PageInfo>,
+    /// Page numbers below `pages.len()` that hold no page.
+    vacant: Vec<u32>,
+    /// Class by size in units of 8.
+    by_size: Box<[u8]>,
+    empty: BTreeSet<u32>,
+    due: BTreeSet<(Deadline, u32)>,
+}
+
+impl Slabs {
+    /// Classes of these chunk sizes, without pages.
+    pub(super) fn new(sizes: &[u32]) -> Slabs {
+        let largest = sizes[sizes.len() - 1] as usize;
+        let mut by_size = vec![0; largest / ITEM_ALIGN + 1].into_boxed_slice();
+        for (units, class) in by_size.iter_mut().enumerate() {
+            *class = sizes.partition_point(|&s| (s as usize) < units * ITEM_ALIGN) as u8;
+        }
+        let class = |&size: &u32| SlabClass {
+            chunk_size: size,
+            per_page: (PAGE_SIZE / size as usize) as u16,
+            partial: Vec::new(),
+            pages: 0,
+            used: 0,
+        };
+        Slabs {
+            arena: Arena::default(),
+            classes: sizes.iter().map(class).collect(),
+            pages: Vec::new(),
+            vacant: Vec::new(),
+            by_size,
+            empty: BTreeSet::new(),
+            due: BTreeSet::new(),
+        }
+    }
+
+    /// Classes there are.
+    pub(super) fn len(&self) -> usize {
+        self.classes.len()
+    }
+    /// The class of the largest chunks, where chained items stand in line.
+    pub(super) fn last_class(&self) -> ClassId {
+        self.classes.len() - 1
+    }
+    /// The smallest class that fits `size` bytes.
+    #[inline]
+    pub(super) fn class_for(&self, size: usize) -> Option<ClassId> {
+        self.by_size.get(size.div_ceil(ITEM_ALIGN)).map(|&class| class as usize)
+    }
+    pub(super) fn chunk_size(&self, class: ClassId) -> usize {
+        self.classes[class].chunk_size as usize
+    }
+    pub(super) fn per_page(&self, class: ClassId) -> usize {
+        self.classes[class].per_page as usize
+    }
+    /// Pages the class owns.
+    pub(super) fn pages_of(&self, class: ClassId) -> usize {
+        self.classes[class].pages
+    }
+    /// Chunks of the class in use.
+    pub(super) fn used(&self, class: ClassId) -> usize {
+        self.classes[class].used
+    }
+    /// Chunks of the class that could be given out.
+    pub(super) fn free(&self, class: ClassId) -> usize {
+        self.pages_of(class) * self.per_page(class) - self.used(class)
+    }
+    /// The class a chunk belongs to.
+    #[inline]
+    pub(super) fn class_of(&self, id: ItemId) -> ClassId {
+        self.pages[id.page()].class.expect("a chunk in use has a class") as usize
+    }
+    /// Pages owned by classes.
+    pub(super) fn page_count(&self) -> usize {
+        self.pages.len() - self.vacant.len()
+    }
+    /// Page numbers in use end below this.
+    pub(super) fn page_limit(&self) -> usize {
+        self.pages.len()
+    }
+    /// The class of a page, if there is one at `page`.
+    pub(super) fn page_class(&self, page: usize) -> Option<ClassId> {
+        self.pages.get(page)?.class.map(usize::from)
+    }
+    /// Some page without a chunk in use.
+    pub(super) fn empty_page(&self) -> Option<usize> {
+        self.empty.first().map(|&page| page as usize)
+    }
+    /// The ids of a page's chunks that were ever used.
+    pub(super) fn chunks(&self, page: usize) -> impl Iterator<Item = ItemId> + use<> {
+        let info = self.pages[page];
+        let units = match info.class {
+            Some(class) => self.classes[class as usize].chunk_size / ITEM_ALIGN as u32,
+            None => 0,
+        };
+        (0..u32::from(info.fresh)).map(move |n| ItemId::new(page, n * units))
+    }
+
+    /// Give a page to a class. `None`: the shard cannot name more pages; the page comes back.
+    pub(super) fn add_page(&mut self, class: ClassId, page: Page) -> Result<(), Page> {
+        let number = match self.vacant.pop() {
+            Some(number) => number as usize,
+            None if self.pages.len() < PAGES_MAX => {
+                self.pages.push(NO_PAGE);
+                self.pages.len() - 1
+            }
+            None => return Err(page),
+        };
+        self.arena.put(number, page);
+        self.pages[number] = PageInfo { class: Some(class as u8), listed: true, ..NO_PAGE };
+        self.empty.insert(number as u32);
+        let class = &mut self.classes[class];
+        class.pages += 1;
+        class.partial.push(number as u32);
+        Ok(())
+    }
+
+    /// Take an empty page out. Its bytes are as its items left them.
+    pub(super) fn remove_page(&mut self, number: usize) -> Page {
+        self.close(number);
+        let info = self.pages[number];
+        assert_eq!(info.used, 0, "a page leaves its class empty");
+        self.classes[info.class.expect("a page has a class") as usize].pages -= 1;
+        self.empty.remove(&(number as u32));
+        self.due.remove(&(info.next_expiry, number as u32));
+        self.pages[number] = NO_PAGE;
+        self.vacant.push(number as u32);
+        self.arena.take(number).expect("a page with a class is in the arena")
+    }
+
+    /// Move an empty page to another class.
+    pub(super) fn reassign(&mut self, number: usize, class: ClassId) {
+        // What its items left behind must not be taken for items: chunks begin as free.
+        let page = self.remove_page(number).wiped();
+        assert!(self.add_page(class, page).is_ok(), "a page number has just come free");
+    }
+
+    /// Take a chunk; its header is free, the rest arbitrary bytes.
+    #[inline]
+    pub(super) fn pop(&mut self, class_id: ClassId) -> Option<ItemId> {
+        let class = &mut self.classes[class_id];
+        loop {
+            let &number = class.partial.last()?;
+            let info = &mut self.pages[number as usize];
+            if info.free.is_none() && info.fresh == class.per_page {
+                info.listed = false;
+                class.partial.pop();
+                continue;
+            }
+            let id = match info.free {
+                Some(id) => {
+                    info.free = self.arena.header(id).next;
+                    id
+                }
+                None => {
+                    let unit = u32::from(info.fresh) * class.chunk_size / ITEM_ALIGN as u32;
+                    info.fresh += 1;
+                    ItemId::new(number as usize, unit)
+                }
+            };
+            if info.used == 0 {
+                self.empty.remove(&number);
+            }
+            info.used += 1;
+            class.used += 1;
+            return Some(id);
+        }
+    }
+
+    /// Give a chunk back.
+    #[inline]
+    pub(super) fn push(&mut self, id: ItemId) {
+        let number = id.page();
+        let info = &mut self.pages[number];
+        let class = &mut self.classes[info.class.expect("a chunk in use has a class") as usize];
+        let header = self.arena.header_mut(id);
+        header.key_len = 0;
+        header.state = 0;
+        header.next = info.free;
+        info.free = Some(id);
+        info.used -= 1;
+        class.used -= 1;
+        if !info.listed && !info.closed {
+            info.listed = true;
+            class.partial.push(number as u32);
+        }
+        if info.used == 0 {
+            self.empty.insert(number as u32);
+        }
+    }
+
+    /// The chunk a `pop` of the class would give next, for a prefetch.
+    #[inline]
+    pub(super) fn next_free(&self, class: ClassId) -> Option<ItemId> {
+        self.pages[*self.classes[class].partial.last()? as usize].free
+    }
+
+    /// Keep the class from giving out chunks of this page, which is about to leave it.
+    pub(super) fn close(&mut self, number: usize) {
+        let info = &mut self.pages[number];
+        (info.listed, info.closed) = (false, true);
+        let class = &mut self.classes[info.class.expect("a page has a class") as usize];
+        class.partial.retain(|&page| page as usize != number);
+    }
+
+    /// An item in this chunk's page dies at `deadline`.
+    #[inline]
+    pub(super) fn expires(&mut self, id: ItemId, deadline: Deadline) {
+        let number = id.page();
+        if deadline != 0 && deadline < self.pages[number].next_expiry {
+            self.set_next_expiry(number, deadline);
+        }
+    }
+    fn set_next_expiry(&mut self, number: usize, deadline: Deadline) {
+        let info = &mut self.pages[number];
+        if info.next_expiry != NEVER {
+            self.due.remove(&(info.next_expiry, number as u32));
+        }
+        info.next_expiry = deadline;
+        if deadline != NEVER {
+            self.due.insert((deadline, number as u32));
+        }
+    }
+    /// After a scan: the earliest deadline left in the page, 0 if none.
+    pub(super) fn scanned(&mut self, number: usize, earliest: Deadline) {
+        self.set_next_expiry(number, if earliest == 0 { NEVER } else { earliest });
+    }
+    /// The page that holds what expired longest ago, if anything did.
+    #[inline]
+    pub(super) fn due_page(&self, now: Seconds) -> Option<usize> {
+        let &(deadline, page) = self.due.first()?;
+        (deadline <= now).then_some(page as usize)
+    }
+
+    /// Recount one page for `check.rs`: `in_use` says which of its chunks are.
+    pub(super) fn assert_page(&self, number: usize, in_use: usize, earliest: Deadline) {
+        let info = &self.pages[number];
+        let Some(class_id) = info.class else {
+            assert!(self.vacant.contains(&(number as u32)), "slab: a page without class is vacant");
+            return;
+        };
+        let class = &self.classes[class_id as usize];
+        let mut free = 0;
+        let mut at = info.free;
+        while let Some(id) = at {
+            assert_eq!(id.page(), number, "slab: a page's free list stays in the page");
+            free += 1;
+            assert!(free <= usize::from(info.fresh), "slab: a free list ends");
+            at = self.arena.header(id).next;
+        }
+        assert_eq!(in_use, usize::from(info.used), "slab: chunks in use of page {number}");
+        assert_eq!(in_use + free, usize::from(info.fresh), "slab: used + free = fresh");
+        assert!(info.fresh <= class.per_page, "slab: fresh ≤ chunks per page");
+        assert!(!info.closed, "slab: no page is being emptied between verbs");
+        let can_give = free > 0 || info.fresh < class.per_page;
+        let listed = class.partial.contains(&(number as u32));
+        assert!(!can_give || (info.listed && listed), "slab: a page with room is listed");
+        let empty = self.empty.contains(&(number as u32));
+        assert_eq!(empty, info.used == 0, "slab: the empty pages are known");
+        let bound = info.next_expiry;
+        assert!(earliest == 0 || bound <= earliest, "slab: next_expiry bounds all deadlines");
+        let due = self.due.contains(&(bound, number as u32));
+        assert_eq!(due, bound != NEVER, "slab: a page with deadlines is in `due`");
+    }
+    /// Recount a class for `check.rs`.
+    pub(super) fn assert_class(&self, class: ClassId) {
+        let pages = self.pages.iter().filter(|p| p.class == Some(class as u8));
+        let (count, used) = pages.fold((0, 0), |(n, u), p| (n + 1, u + usize::from(p.used)));
+        assert_eq!(count, self.classes[class].pages, "slab: pages of class {class}");
+        assert_eq!(used, self.classes[class].used, "slab: chunks used of class {class}");
+    }
+}
