@@ -35,10 +35,6 @@ impl Lru {
     pub(super) fn list(&self, queue: Queue) -> &List {
         &self.lists[queue as usize]
     }
-    /// Items in all four.
-    pub(super) fn len(&self) -> usize {
-        self.lists.iter().map(|list| list.len).sum()
-    }
     /// Bytes that HOT's and WARM's shares are measured against.
     #[inline]
     pub(super) fn ranked_bytes(&self) -> u64 {
@@ -183,7 +179,7 @@ mod tests {
         assert_eq!(order(&lru, &arena, Queue::Hot), [item(1)]);
         assert_eq!(lru.list(Queue::Hot).bytes, 10);
         lru.unlink(&mut arena, item(1), 10);
-        assert_eq!((lru.len(), lru.ranked_bytes()), (0, 0));
+        assert_eq!((lru.list(Queue::Hot).len, lru.ranked_bytes()), (0, 0));
         assert!(lru.list(Queue::Hot).head.is_none() && lru.list(Queue::Hot).tail.is_none());
     }
 

@@ -409,9 +409,11 @@ impl Store {
             bytes = &bytes[taken..];
             if !done && !self.find_page(slot, now) {
                 let mut shard = self.slots[slot].lock();
-                shard
-                    .upload_args(number, |args, len| (args.key.to_vec(), args.mode, len))
-                    .map(|(key, mode, len)| shard.upload_failed(&key, mode, len, now));
+                let owned =
+                    shard.upload_args(number, |args, len| (args.key.to_vec(), args.mode, len));
+                if let Some((key, mode, len)) = owned {
+                    shard.upload_failed(&key, mode, len, now);
+                }
                 shard.drop_upload(number);
                 return Received::Dropped;
             }

@@ -233,10 +233,10 @@ impl Shard {
     fn used_now(&mut self, id: ItemId, now: Seconds) {
         self.header_mut(id).accessed = Accessed::at(now);
         if self.settings.flat {
-            self.to_head(id);
+            self.promote(id);
         }
     }
-    fn to_head(&mut self, id: ItemId) {
+    fn promote(&mut self, id: ItemId) {
         let (line, size) = (self.line(id), self.size(id));
         let queue = self.header(id).queue();
         self.lru[line].shift(&mut self.slabs.arena, id, queue, size);
@@ -267,7 +267,7 @@ impl Shard {
             }
         }
         if Lru::fetched(&mut self.slabs.arena, id, self.settings.flat, now) {
-            self.to_head(id);
+            self.promote(id);
         }
         Some(id)
     }
@@ -443,7 +443,7 @@ impl Shard {
         self.resized(id, queue, before);
         self.counts.total_items += 1;
         if flat {
-            self.to_head(id);
+            self.promote(id);
         }
         Stored::Stored(self.cas_number(cas))
     }

@@ -253,12 +253,6 @@ impl Slabs {
         }
     }
 
-    /// The chunk a `pop` of the class would give next, for a prefetch.
-    #[inline]
-    pub(super) fn next_free(&self, class: ClassId) -> Option<ItemId> {
-        self.pages[*self.classes[class].partial.last()? as usize].free
-    }
-
     /// Keep the class from giving out chunks of this page, which is about to leave it.
     pub(super) fn close(&mut self, number: usize) {
         let info = &mut self.pages[number];
