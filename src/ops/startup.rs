@@ -66,10 +66,11 @@ impl Startup {
         Ok(Startup { daemon })
     }
 
-    /// The sockets are open and where they listen is logged: write the pid file, let a daemon's
-    /// parent go, log at the asked verbosity from here on. The pid file goes with what is
+    /// The sockets are open and where they listen is logged: log at the asked verbosity from here
+    /// on, write the pid file, let a daemon's parent go. The pid file goes with what is
     /// returned.
     pub fn listening(self, config: &Config) -> Result<Option<PidFile>, String> {
+        logging::set_verbosity(config.verbosity);
         let pid_file = config.pid_file.as_deref().map(|path| {
             if let Some(pid) = PidFile::running(path) {
                 log::warn!("The pid file contained the following (running) pid: {pid}");
@@ -79,7 +80,6 @@ impl Startup {
             })
         });
         let pid_file = pid_file.transpose()?;
-        logging::set_verbosity(config.verbosity);
         if let Some(daemon) = self.daemon {
             daemon
                 .ready(config.verbosity > 0)

@@ -93,7 +93,8 @@ fn the_pid_file_stays_without_d() {
     let directory = Directory::new("pid");
     let path = directory.write("pid", "1\n");
     let mut server = Server::with(&["-P", &path]);
-    assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{}\n", server.pid()));
+    let own = format!("{}\n", server.pid());
+    server.eventually("its pid file", |_| std::fs::read_to_string(&path).is_ok_and(|t| t == own));
     let warning = "The pid file contained the following (running) pid: 1\n";
     assert!(server.log().contains(warning), "{}", server.log());
     server.signal("TERM");
@@ -139,14 +140,17 @@ fn in_the_background_an_error_at_start_is_still_seen() {
 
 #[test]
 fn verbosity_changes_what_is_logged() {
-    let quiet = Server::start();
-    let loud = Server::with(&["-vv"]);
-    for server in [&quiet, &loud] {
+    let directory = Directory::new("verbosity");
+    let start = |name: &str, verbosity: &str| {
+        let pid_file = directory.file(name);
+        let server = Server::with(&["-P", pid_file.to_str().expect("plain path"), verbosity]);
+        server.eventually("the end of its start", |_| pid_file.exists());
         server.client().send("version\r\n").expect("VERSION 1.6.45\r\n");
-        server.client().send("version\r\n").expect("VERSION 1.6.45\r\n");
-    }
-    assert!(loud.log().lines().count() > quiet.log().lines().count(), "{}", loud.log());
+        server
+    };
+    let (quiet, loud) = (start("quiet", "-W"), start("loud", "-vv")); // -W changes nothing
     let before = quiet.log();
+    loud.eventually("more log", |loud| loud.log().lines().count() > before.lines().count());
     quiet.client().send("verbosity 2\r\n").expect("OK\r\n");
     quiet.client().send("version\r\n").expect("VERSION 1.6.45\r\n");
     quiet.eventually("more log", |quiet| quiet.log().len() > before.len());
@@ -171,6 +175,6 @@ fn debians_file_starts_the_daemon() {
     let conf = directory.write("memcached.conf", conf);
     let server = Server::with(&["--config", &conf]);
     server.assert_serves();
-    assert!(pid_file.exists());
+    server.eventually("its pid file", |_| pid_file.exists());
     assert!(server.log().contains(", line 2: -d counts on the command line only"));
 }
