@@ -10,6 +10,7 @@
 
 mod alloc;
 mod arena;
+mod arith;
 mod check;
 mod chunked;
 mod config;
