@@ -49,7 +49,7 @@ impl Startup {
         }
         raise_file_limit(config)?;
         if config.lock_memory
-            && let Err(error) = process::lock_memory()
+            && let Err(error) = process::lock_memory(process::is_root() && user.is_none())
         {
             log::warn!("-k: memory is not locked; it takes root or ulimit -l unlimited: {error}");
         }

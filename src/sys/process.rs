@@ -106,11 +106,14 @@ pub fn allow_core_dumps() -> io::Result<()> {
 /// Keep all memory, present and future, from being swapped out. Pages are locked as they are
 /// first used (MCL_ONFAULT): address space that is only reserved costs nothing.
 ///
-/// Needs an unlimited RLIMIT_MEMLOCK, which root sets for itself here: it counts address space, so
-/// that under any other a later reservation would fail, and root's exemption ends with root.
-pub fn lock_memory() -> io::Result<()> {
+/// Needs an unlimited RLIMIT_MEMLOCK, which root may set for itself here: it counts address space,
+/// so that under any other a later reservation would fail. Whoever `stays_root` may be exempt.
+pub fn lock_memory(stays_root: bool) -> io::Result<()> {
     let unlimited = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
-    set_limit(libc::RLIMIT_MEMLOCK, &unlimited)?;
+    let raised = set_limit(libc::RLIMIT_MEMLOCK, &unlimited);
+    if !stays_root {
+        raised?;
+    }
     #[cfg(target_os = "linux")]
     let flags = libc::MCL_CURRENT | libc::MCL_FUTURE | libc::MCL_ONFAULT;
     #[cfg(not(target_os = "linux"))]

@@ -392,3 +392,25 @@ fn every_sub_option_has_its_line_in_the_table() {
     }
     assert!(names > 40, "{names}");
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig {
+        failure_persistence: None,
+        cases: 2000,
+        ..Default::default()
+    })]
+
+    #[test]
+    fn any_value_is_taken_or_refused(
+        letter in "[a-zA-Z]",
+        value in "[-0-9a-z=,;:.\\[\\]*/é\u{0}]{0,12}",
+        sub in proptest::sample::select(vec!["", "slab_sizes=", "hashpower=", "slab_chunk_max="]),
+    ) {
+        let option = format!("-{letter}{sub}{value}");
+        let words = ["slabd", &option, "-o", &format!("{sub}{value}")].map(OsString::from);
+        if let Err(error) = invocation(&words) {
+            proptest::prop_assert!([1, 64, 67, 71].contains(&error.code), "{error:?}");
+            proptest::prop_assert!(!error.message.is_empty());
+        }
+    }
+}
