@@ -396,7 +396,7 @@ fn every_sub_option_has_its_line_in_the_table() {
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig {
         failure_persistence: None,
-        cases: 2000,
+        cases: 300,
         ..Default::default()
     })]
 
