@@ -127,3 +127,6 @@ fn refusal(cx: &Context<'_>, command: &Command<'_>) -> Option<&'static str> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

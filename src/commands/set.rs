@@ -75,7 +75,7 @@ pub fn finish_upload(
     if terminated {
         reply.line(line(cx.store.commit_upload(upload, cx.now)));
     } else {
-        cx.store.drop_upload(upload);
+        cx.store.spoil_upload(upload);
         reply.error(ClientError::BadDataChunk);
     }
 }
