@@ -221,9 +221,37 @@ impl Client {
         self
     }
 
-    /// Break the connection: the peer gets a reset.
+    /// As above, to a server that may have gone.
+    pub fn shut_lossy(&mut self) {
+        let _ = self.socket.shutdown(Shutdown::Write);
+    }
+
+    /// Break the connection when dropped: the peer gets a reset.
     pub fn reset(self) {
         self.socket.set_linger(Some(Duration::ZERO)).expect("SO_LINGER");
+    }
+
+    /// The next `len` bytes, or nothing if the server closed in good order before the first.
+    pub fn read_or_end(&mut self, len: usize) -> std::io::Result<Vec<u8>> {
+        let mut bytes = vec![0; len];
+        let mut filled = 0;
+        while filled < len {
+            match self.socket.read(&mut bytes[filled..])? {
+                0 => break,
+                n => filled += n,
+            }
+        }
+        bytes.truncate(filled);
+        Ok(bytes)
+    }
+
+    /// Whether the server has closed by now.
+    pub fn is_closed(&mut self) -> bool {
+        self.socket.set_nonblocking(true).expect("O_NONBLOCK");
+        let closed = !matches!(self.socket.read(&mut [0; 1]), Ok(1) | Err(_))
+            || self.socket.take_error().is_ok_and(|error| error.is_some());
+        self.socket.set_nonblocking(false).expect("O_NONBLOCK");
+        closed
     }
 
     fn leftovers(&mut self) -> Vec<u8> {

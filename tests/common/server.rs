@@ -44,17 +44,29 @@ impl Server {
         Server::launch(Some(program), &[], options)
     }
 
+    /// On this port of loopback, which must be free.
+    pub fn on_port(port: &str) -> Server {
+        Server::launch(None, &[], &["-p", port])
+    }
+
     /// On a unix socket named `socket` in the daemon's directory, and on nothing else.
     pub fn on_unix_socket(options: &[&str]) -> Server {
         let directory = new_directory();
         let socket = directory.join("socket");
+        Server::launch_unix(directory, socket, options)
+    }
+
+    /// On a unix socket of this path, and on nothing else.
+    pub fn with_socket_at(path: &str) -> Server {
+        Server::launch_unix(new_directory(), path.into(), &[])
+    }
+
+    fn launch_unix(directory: PathBuf, socket: PathBuf, options: &[&str]) -> Server {
         let mut command = command(None, &[]);
         command.arg("-s").arg(&socket).args(options);
         let child = spawn(command, &directory);
         let mut server = Server { child, port: 0, directory };
-        server.wait_for("the socket", |server| {
-            std::os::unix::net::UnixStream::connect(server.socket_path()).is_ok()
-        });
+        server.wait_for("the socket", |_| std::os::unix::net::UnixStream::connect(&socket).is_ok());
         server
     }
 
