@@ -31,22 +31,17 @@ impl Server {
 
     /// With these options besides.
     pub fn with(options: &[&str]) -> Server {
-        Server::launch(None, &[], options)
-    }
-
-    /// Behind a wrapper such as `prlimit --nofile=80`, which must end by executing its arguments.
-    pub fn wrapped(wrapper: &[&str], options: &[&str]) -> Server {
-        Server::launch(None, wrapper, options)
+        Server::launch(None, options)
     }
 
     /// This program instead of the daemon under test.
     pub fn of_program(program: &str, options: &[&str]) -> Server {
-        Server::launch(Some(program), &[], options)
+        Server::launch(Some(program), options)
     }
 
     /// On this port of loopback, which must be free.
     pub fn on_port(port: &str) -> Server {
-        Server::launch(None, &[], &["-p", port])
+        Server::launch(None, &["-p", port])
     }
 
     /// On a unix socket named `socket` in the daemon's directory, and on nothing else.
@@ -62,7 +57,7 @@ impl Server {
     }
 
     fn launch_unix(directory: PathBuf, socket: PathBuf, options: &[&str]) -> Server {
-        let mut command = command(None, &[]);
+        let mut command = command(None);
         command.arg("-s").arg(&socket).args(options);
         let child = spawn(command, &directory);
         let mut server = Server { child, port: 0, directory };
@@ -70,10 +65,10 @@ impl Server {
         server
     }
 
-    fn launch(program: Option<&str>, wrapper: &[&str], options: &[&str]) -> Server {
+    fn launch(program: Option<&str>, options: &[&str]) -> Server {
         let directory = new_directory();
         let port_file = directory.join("ports");
-        let mut command = command(program, wrapper);
+        let mut command = command(program);
         command.args(["-l", "127.0.0.1", "-p", "-1"]).args(options);
         command.env("MEMCACHED_PORT_FILENAME", &port_file);
         let child = spawn(command, &directory);
@@ -136,6 +131,14 @@ impl Server {
     pub fn open_files(&self) -> usize {
         let path = format!("/proc/{}/fd", self.pid());
         std::fs::read_dir(path).expect("the daemon runs").count()
+    }
+
+    /// From now on it may have this many files open.
+    pub fn limit_open_files(&self, limit: u32) {
+        let pid = self.pid().to_string();
+        let mut prlimit = Command::new("prlimit");
+        let status = prlimit.args(["--pid", &pid, &format!("--nofile={limit}")]).status();
+        assert!(status.expect("prlimit runs").success());
     }
 
     /// Send a signal, by name: `TERM`.
@@ -211,14 +214,12 @@ impl Drop for Server {
     }
 }
 
-fn command(program: Option<&str>, wrapper: &[&str]) -> Command {
+fn command(program: Option<&str>) -> Command {
     let chosen = std::env::var("SLABD_TEST_SERVER").ok();
     let own = env!("CARGO_BIN_EXE_slabd").to_string();
-    let program = program.map(str::to_string).or(chosen).unwrap_or(own);
-    let mut words = wrapper.iter().map(|word| word.to_string()).chain([program]);
-    let mut command = Command::new(words.next().expect("a program"));
+    let mut command = Command::new(program.map(str::to_string).or(chosen).unwrap_or(own));
     // Tests may run as root, in a container; then files in their directories belong to root.
-    command.args(words).args(["-u", "root", "-t", "2"]);
+    command.args(["-u", "root", "-t", "2"]);
     command
 }
 

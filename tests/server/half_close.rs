@@ -53,6 +53,7 @@ fn nothing_said_is_nothing_answered() {
 #[test]
 fn clients_that_vanish_after_asking_are_forgotten() {
     let server = Server::start();
+    server.assert_serves(); // now all its own files are open
     let files = server.open_files();
     for _ in 0..500 {
         server.client().send("set k 0 0 1\r\nx\r\nget k\r\n");

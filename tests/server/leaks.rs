@@ -9,7 +9,7 @@ const FAILURES: [(&str, &str); 12] = [
     ("set k 0 0 10\r\n0123456789XY", "CLIENT_ERROR bad data chunk\r\n"),
     ("set k x 0 10\r\n0123456789\r\n", "CLIENT_ERROR bad command line format\r\n"),
     ("cas none 0 0 1 1\r\nx\r\n", "NOT_FOUND\r\n"),
-    ("cas kept 0 0 1 1\r\nx\r\n", "EXISTS\r\n"),
+    ("cas kept 0 0 1 999999999999\r\nx\r\n", "EXISTS\r\n"),
     ("add kept 0 0 1\r\nx\r\n", "NOT_STORED\r\n"),
     ("replace none 0 0 1\r\nx\r\n", "NOT_STORED\r\n"),
     ("append none 0 0 1\r\nx\r\n", "NOT_STORED\r\n"),
@@ -54,7 +54,7 @@ fn failing_large_sets_leave_no_memory_behind() {
     let attempts = [
         (format!("set k 0 0 300000\r\n{body}XY"), "CLIENT_ERROR bad data chunk\r\n"),
         (format!("cas none 0 0 300000 1\r\n{body}\r\n"), "NOT_FOUND\r\n"),
-        (format!("cas kept 0 0 300000 1\r\n{body}\r\n"), "EXISTS\r\n"),
+        (format!("cas kept 0 0 300000 999999999999\r\n{body}\r\n"), "EXISTS\r\n"),
         (format!("add kept 0 0 300000\r\n{body}\r\n"), "NOT_STORED\r\n"),
         (format!("append none 0 0 300000\r\n{body}\r\n"), "NOT_STORED\r\n"),
     ];
