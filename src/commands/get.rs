@@ -18,10 +18,6 @@ const ITEM_AHEAD: usize = 8;
 /// Buckets are fetched this many keys ahead: they must be there when `ITEM_AHEAD` asks them.
 const BUCKET_AHEAD: usize = 16;
 
-/// Longest `VALUE` line less its key, and the CR LF behind the value: six fixed words, numbers of
-/// at most 10, 20 and 20 digits.
-const FRAME_MAX: usize = 72;
-
 /// What stays the same over the keys of one lookup.
 struct Lookup<'c, 'x> {
     cx: &'c Context<'x>,
@@ -88,14 +84,17 @@ impl Lookup<'_, '_> {
     ) -> Option<PinId> {
         let style = self.style;
         let found = session.get(key, hash, self.touch, self.cx.now, |mut hit| {
+            let (flags, cas) = (hit.flags(), hit.cas());
+            let mut reply = Reply::new(style, out);
+            if let Some(value) = hit.value() {
+                reply.hit_value(key, flags, cas, value);
+                return None;
+            }
             let len = hit.len();
+            reply.hit(key, flags, len, cas);
             if len > VALUE_IN_BUFFER_MAX {
-                Reply::new(style, out).hit(key, hit.flags(), len, hit.cas());
                 return Some(hit.pin());
             }
-            out.reserve(FRAME_MAX + key.len() + len);
-            let mut reply = Reply::new(style, out);
-            reply.hit(key, hit.flags(), len, hit.cas());
             hit.copy_to(reply.value());
             reply.value_end();
             None

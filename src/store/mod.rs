@@ -47,6 +47,9 @@ pub use session::Session;
 use shard::{Parts, Shard};
 pub use stats::{ClassStats, StoreStats, VerbMisses};
 
+/// Bytes of a page: memory is taken in such pieces.
+pub const PAGE_BYTES: u64 = PAGE_SIZE as u64;
+
 /// Seconds on the store's clock (any origin ≥ 1; the daemon starts at 62).
 pub type Seconds = u32;
 /// When an item dies: it is dead when `deadline <= now`. 0 means never.

@@ -1,10 +1,7 @@
 //! `stats items`, `stats slabs`, `stats sizes`: class by class.
 
 use super::{Lines, Sources, Visit};
-use crate::store::ClassStats;
-
-/// Bytes of a page, the unit in which `total_malloced` grows.
-const PAGE_BYTES: u64 = 64 << 10;
+use crate::store::{ClassStats, PAGE_BYTES};
 
 /// Classes that hold items, as `items:<class>:<field>`.
 pub fn items(from: &Sources<'_>, visit: &mut Visit<'_>) {
