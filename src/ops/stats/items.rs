@@ -93,8 +93,7 @@ pub fn slabs(from: &Sources<'_>, visit: &mut Visit<'_>) {
         stat("touch_hits", c.touch_hits);
     }
     lines.stat("active_slabs", active);
-    let pages = from.store.pages_used + from.store.pages_free;
-    lines.stat("total_malloced", pages * PAGE_BYTES);
+    lines.stat("total_malloced", from.store.pages_used * PAGE_BYTES);
 }
 
 /// How many items there are of each size, in steps of 32 bytes.

@@ -186,7 +186,7 @@ fn slabs_are_listed_for_classes_that_own_pages() {
     let expected = "2:chunk_size 120,2:chunks_per_page 546,2:total_pages 2,2:total_chunks 1092,\
         2:used_chunks 1000,2:free_chunks 92,2:free_chunks_end 0,2:get_hits 773,2:cmd_set 21,\
         2:delete_hits 22,2:incr_hits 23,2:decr_hits 24,2:cas_hits 25,2:cas_badval 26,\
-        2:touch_hits 27,active_slabs 1,total_malloced 327680";
+        2:touch_hits 27,active_slabs 1,total_malloced 131072";
     assert_eq!(lines, expected.split(',').collect::<Vec<_>>());
 }
 
