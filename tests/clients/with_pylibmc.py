@@ -1,0 +1,70 @@
+"""Every operation of pylibmc, and through it of libmemcached, in the classic text protocol."""
+import pylibmc
+
+from common import HOST, PORT, check, done
+
+c = pylibmc.Client([f"{HOST}:{PORT}"], binary=False, behaviors={"cas": True, "tcp_nodelay": True})
+for value in ["text", b"bytes", 42, 2**40, True, [1, {"two": (3, 4)}], "ü" * 1000, ""]:
+    check("set", c.set("k", value), True)
+    check("get", c.get("k"), value)
+check("add, present", c.add("k", "x"), False)
+check("replace", c.replace("k", b"mid"), True)
+check("append", c.append("k", b">"), True)
+check("prepend", c.prepend("k", b"<"), True)
+check("get after them", c.get("k"), b"<mid>")
+check("get, absent", c.get("absent"), None)
+check("get with default", c.get("absent", "d"), "d")
+check("in", ("k" in c, "absent" in c), (True, False))
+check("delete", c.delete("k"), True)
+check("delete, absent", c.delete("k"), False)
+check("replace, absent", c.replace("k", "x"), False)
+check("append, absent", c.append("k", b"x"), False)
+check("touch", (c.set("t", "v"), c.touch("t", 100), c.touch("absent", 1)), (True, True, False))
+check("expiry", (c.set("e", "v", time=1000), c.get("e")), (True, "v"))
+
+c.set("n", 10)
+check("incr", c.incr("n", 5), 15)
+check("decr", c.decr("n", 100), 0)
+for name, call in [("incr", c.incr), ("decr", c.decr)]:
+    try:
+        check(name, call("absent"), "no error")
+    except pylibmc.NotFound:
+        check(f"{name}, absent", True, True)
+
+check("gets", c.set("c", "one"), True)
+value, token = c.gets("c")
+check("gets, value", value, "one")
+check("cas", c.cas("c", "two", token), True)
+check("cas, too late", c.cas("c", "three", token), False)
+check("get after cas", c.get("c"), "two")
+
+values = {f"m{i}": f"value {i}" for i in range(300)}
+check("set_multi", c.set_multi(values), [])
+check("get_multi", c.get_multi(list(values) + ["absent"]), values)
+check("add_multi, all present", len(c.add_multi(values)), 300)
+check("incr_multi", (c.set_multi({"a": 1, "b": 2}), c.incr_multi(["a", "b"])), ([], None))
+check("get after incr_multi", c.get_multi(["a", "b"]), {"a": 2, "b": 3})
+check("delete_multi", c.delete_multi(list(values)), True)
+check("get_multi, none left", c.get_multi(list(values)), {})
+
+big = b"0123456789" * 100_000
+check("large", (c.set("big", big), c.get("big") == big), (True, True))
+check("compressed", (c.set("z", big, min_compress_len=100), c.get("z") == big), (True, True))
+try:
+    check("too large", c.set("big", big * 2), "no error")
+except pylibmc.TooBig:
+    check("too large", True, True)
+except pylibmc.Error as error:
+    check("too large", type(error).__name__, "TooBig")
+
+check("stats", len(c.get_stats()), 1)
+check("flush_all", (c.flush_all(), c.get("big")), (True, None))
+c.disconnect_all()
+
+buffered = pylibmc.Client([f"{HOST}:{PORT}"], behaviors={"no_block": True, "_noreply": True})
+for i in range(1000):
+    buffered.set(f"quiet{i}", str(i))
+check("noreply sets", buffered.get("quiet999"), "999")
+unix = pylibmc.Client([f"{HOST}:{PORT}"], behaviors={"ketama": True})
+check("ketama", (unix.set("k", "v"), unix.get("k")), (True, "v"))
+done("pylibmc", f"{pylibmc.__version__} (libmemcached {pylibmc.libmemcached_version})")

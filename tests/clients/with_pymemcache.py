@@ -1,0 +1,130 @@
+"""Every operation of pymemcache, as its users call them."""
+import importlib.metadata
+
+from pymemcache.client.base import Client, PooledClient
+from pymemcache.client.hash import HashClient
+from pymemcache.exceptions import (
+    MemcacheClientError,
+    MemcacheIllegalInputError,
+    MemcacheServerError,
+    MemcacheUnknownCommandError,
+)
+
+from common import HOST, PORT, check, done
+
+BIG = bytes(range(256)) * 4000  # 1,024,000 bytes: chained
+address = (HOST, PORT)
+
+
+def basics(c):
+    check("set", c.set("k", b"v", noreply=False), True)
+    check("get", c.get("k"), b"v")
+    check("get, absent", c.get("absent"), None)
+    check("get with default", c.get("absent", b"d"), b"d")
+    check("add, present", c.add("k", b"w", noreply=False), False)
+    check("replace", c.replace("k", b"w", noreply=False), True)
+    check("replace, absent", c.replace("absent", b"w", noreply=False), False)
+    check("append", c.append("k", b">", noreply=False), True)
+    check("prepend", c.prepend("k", b"<", noreply=False), True)
+    check("get after them", c.get("k"), b"<w>")
+    check("delete", c.delete("k", noreply=False), True)
+    check("delete, absent", c.delete("k", noreply=False), False)
+    check("touch, absent", c.touch("k", 10, noreply=False), False)
+    check("flags", (c.set("f", b"v", flags=77, noreply=False), c.get("f")), (True, b"v"))
+
+
+def many(c):
+    values = {f"many{i}": f"value {i}".encode() for i in range(500)}
+    check("set_many", c.set_many(values, noreply=False), [])
+    check("get_many", c.get_many(list(values) + ["absent"]), values)
+    found = c.gets_many(["many1", "absent", "many2"])
+    check("gets_many, keys", sorted(found), ["many1", "many2"])
+    check("gets_many, value", found["many1"][0], b"value 1")
+    check("delete_many", c.delete_many(list(values), noreply=False), True)
+    check("get_many, none left", c.get_many(list(values)), {})
+
+
+def cas(c):
+    c.set("k", b"one", noreply=False)
+    value, token = c.gets("k")
+    check("gets", value, b"one")
+    check("gets, absent", c.gets("absent"), (None, None))
+    check("cas", c.cas("k", b"two", token, noreply=False), True)
+    check("cas, too late", c.cas("k", b"three", token, noreply=False), False)
+    check("cas, absent", c.cas("absent", b"x", token, noreply=False), None)
+    check("get after cas", c.get("k"), b"two")
+
+
+def arithmetic(c):
+    c.set("n", b"10", noreply=False)
+    check("incr", c.incr("n", 5), 15)
+    check("decr", c.decr("n", 20), 0)
+    check("incr, absent", c.incr("absent", 1), None)
+    check("incr, noreply", c.incr("n", 7, noreply=True), None)
+    check("get after incr", c.get("n").strip(), b"7")
+    c.set("text", b"abc", noreply=False)
+    raises("incr of text", MemcacheClientError, lambda: c.incr("text", 1))
+
+
+def expiry(c):
+    check("set with expiry", c.set("e", b"v", expire=100, noreply=False), True)
+    check("touch", c.touch("e", 50, noreply=False), True)
+    gat = c.raw_command(b"gat 100 e", b"END\r\n")
+    check("gat, for which it has no method", gat, b"VALUE e 0 1\r\nv\r\n")
+    check("set, already over", c.set("e", b"v", expire=-1, noreply=False), True)
+    check("get, expired", c.get("e"), None)
+
+
+def large_and_odd(c):
+    check("set, large", c.set("big", BIG, noreply=False), True)
+    check("get, large", c.get("big"), BIG)
+    check("append to large", c.append("big", b"tail", noreply=False), True)
+    check("get, larger", c.get("big"), BIG + b"tail")
+    raises("too large", MemcacheServerError, lambda: c.set("big", BIG * 2, noreply=False))
+    check("old value is gone", c.get("big"), None)
+    check("empty value", (c.set("z", b"", noreply=False), c.get("z")), (True, b""))
+    check("key of 250", (c.set("k" * 250, b"v", noreply=False), c.get("k" * 250)), (True, b"v"))
+    raises("key of 251", MemcacheIllegalInputError, lambda: c.get("k" * 251))
+    line_ends = b"\r\nEND\r\nVALUE x 0 1\r\n"
+    check("line ends in a value", (c.set("l", line_ends), c.get("l")), (True, line_ends))
+
+
+def noreply(c):
+    for verb, value in [(c.set, b"1"), (c.add, b"2"), (c.replace, b"3"), (c.append, b"4")]:
+        verb("quiet", value, noreply=True)
+    check("after noreply commands", c.get("quiet"), b"34")
+    c.delete("quiet", noreply=True)
+    c.touch("quiet", 1, noreply=True)
+    check("after a quiet delete", c.get("quiet"), None)
+
+
+def administration(c):
+    check("version", c.version().startswith(b"1.6."), True)
+    stats = c.stats()
+    check("stats", stats[b"limit_maxbytes"] > 0 and stats[b"curr_items"] > 0, True)
+    check("stats settings", b"item_size_max" in c.stats("settings"), True)
+    check("stats items", any(key.startswith(b"items:") for key in c.stats("items")), True)
+    check("stats slabs", b"active_slabs" in c.stats("slabs"), True)
+    raises("stats bogus", MemcacheUnknownCommandError, lambda: c.stats("bogus"))
+    check("raw command", c.raw_command(b"get absent", b"END\r\n"), b"")
+    check("flush_all", c.flush_all(noreply=False), True)
+    check("get after flush", c.get("n"), None)
+    c.quit()
+
+
+def raises(what, error, action):
+    try:
+        action()
+    except error:
+        return check(what, True, True)
+    check(what, "no error", error.__name__)
+
+
+client = Client(address, timeout=10)
+for part in [basics, many, cas, arithmetic, expiry, large_and_odd, noreply, administration]:
+    part(client)
+pooled = PooledClient(address, max_pool_size=4, timeout=10)
+basics(pooled)
+hashed = HashClient([address], timeout=10)
+check("hash client", (hashed.set("h", b"v", noreply=False), hashed.get("h")), (True, b"v"))
+done("pymemcache", importlib.metadata.version("pymemcache"))
