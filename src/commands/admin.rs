@@ -44,8 +44,14 @@ pub(super) fn admin(cx: &Context<'_>, admin: &Admin<'_>, style: Style, out: &mut
     let mut reply = Reply::new(style, out);
     match *admin {
         Admin::FlushAll { delay } => {
-            flush_all(cx, delay);
-            reply.line("OK");
+            cx.counters.cmd_flush.add(1);
+            match delay {
+                Ok(delay) => {
+                    flush_all(cx, delay);
+                    reply.line("OK");
+                }
+                Err(error) => reply.error(error),
+            }
         }
         Admin::Verbosity(level) => {
             let level = level.min(VERBOSITY_MAX);
@@ -75,7 +81,6 @@ pub(super) fn admin(cx: &Context<'_>, admin: &Admin<'_>, style: Style, out: &mut
 /// Absent, 0 and negative: now. A unix time that is over flushes at once too; memcached ignores it
 /// (a quirk: whoever computes "in two seconds" a little late means a flush).
 fn flush_all(cx: &Context<'_>, delay: Option<Exptime>) {
-    cx.counters.cmd_flush.add(1);
     let delay = delay.unwrap_or(Exptime(0));
     let at = exptime::deadline(delay, cx.now, cx.shared.epoch_unix).max(cx.now);
     cx.shared.oldest_live.store(at - 1, Relaxed);

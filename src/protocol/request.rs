@@ -1,6 +1,7 @@
 //! What was asked, in any dialect. One vocabulary, that of the meta commands: text and binary
 //! translate into it. A request borrows the bytes it was parsed from.
 
+use super::ClientError;
 use super::token::{find_space, skip_spaces};
 
 /// One request: what to do, and what the answer needs to know.
@@ -179,8 +180,9 @@ pub struct Exptime(pub i64);
 pub enum Admin<'a> {
     /// Forget everything, now or later.
     FlushAll {
-        /// As on the wire and above 0; absent, 0 and negative ones mean now, which is `None`.
-        delay: Option<Exptime>,
+        /// As on the wire and above 0; absent, 0 and negative ones mean now, which is `None`. What
+        /// is wrong with it is told only where flush_all is allowed, and counts as one either way.
+        delay: Result<Option<Exptime>, ClientError>,
     },
     /// `stats …`
     Stats(Stats<'a>),

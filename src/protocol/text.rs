@@ -316,10 +316,10 @@ fn flush_all<'a>(frame: Frame<'a>, mut words: Words<'a>) -> Parsed<'a> {
     let has_delay = words.count() > usize::from(noreply);
     let delay = match words.next() {
         Some(word) if has_delay => match token::i32(word) {
-            Some(delay) => (delay > 0).then_some(Exptime(delay.into())),
-            None => return frame.refuse(ClientError::InvalidExptime, noreply),
+            Some(delay) => Ok((delay > 0).then_some(Exptime(delay.into()))),
+            None => Err(ClientError::InvalidExptime),
         },
-        _ => None,
+        _ => Ok(None),
     };
     frame.complete(Command::Admin(Admin::FlushAll { delay }), noreply)
 }

@@ -170,7 +170,9 @@ impl Shard {
             Stored::OutOfMemory => self.count_no_memory(args, len),
             other => return other,
         }
-        self.forget_stale(args.key, args.mode, now);
+        if args.mode == SetMode::Set && args.compare.is_none() {
+            self.forget_stale(args.key, now);
+        }
         match (stored, args.mode) {
             // memcached's append and prepend report a failed join as not stored.
             (Stored::OutOfMemory, SetMode::Append | SetMode::Prepend) => Stored::NotStored,
@@ -184,11 +186,9 @@ impl Shard {
         let class = class.unwrap_or(self.slabs.last_class());
         self.counts.classes[class].outofmemory += 1;
     }
-    fn forget_stale(&mut self, key: &[u8], mode: SetMode, now: Seconds) {
+    fn forget_stale(&mut self, key: &[u8], now: Seconds) {
         let hash = self.hasher.hash(key);
-        if mode == SetMode::Set
-            && let Some(id) = self.find_live(key, hash, now)
-        {
+        if let Some(id) = self.find_live(key, hash, now) {
             debug_assert!(self.header(id).is(state::LINKED), "a found item is linked");
             self.remove(id, hash);
         }

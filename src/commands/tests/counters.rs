@@ -64,7 +64,9 @@ fn flushes_count_and_so_do_the_lookups_that_meet_the_flushed() {
     cache.moves("get k\r\n", HIT, "cmd_get get_hits");
     cache.pass(5);
     cache.moves("get k\r\n", "END\r\n", "cmd_get get_misses get_flushed curr_items+-1");
+    cache.moves("flush_all x\r\n", "CLIENT_ERROR invalid exptime argument\r\n", "cmd_flush");
     let mut cache = Cache::with(|config| config.flush_enabled = false);
+    cache.moves("flush_all x\r\n", "CLIENT_ERROR flush_all not allowed\r\n", "cmd_flush");
     cache.moves("flush_all\r\n", "CLIENT_ERROR flush_all not allowed\r\n", "cmd_flush");
 }
 

@@ -103,10 +103,12 @@ fn a_bad_data_chunk_leaves_the_old_value() {
 #[test]
 fn a_set_that_is_too_large_is_swallowed_and_takes_the_old_value_with_it() {
     let mut cache = Cache::new();
-    for (verb, left) in [("set", "END\r\n"), ("add", "VALUE k 0 1\r\na\r\nEND\r\n")] {
+    let kept = "VALUE k 0 1\r\na\r\nEND\r\n";
+    for (verb, cas, left) in [("set", "", "END\r\n"), ("add", "", kept), ("cas", " 1", kept)] {
         for size in [1 << 20, 3 << 20] {
             cache.ask("set k 0 0 1\r\na\r\n");
-            let large = set(&format!("{verb} k 0 0"), &"x".repeat(size));
+            let value = "x".repeat(size);
+            let large = format!("{verb} k 0 0 {size}{cas}\r\n{value}\r\n");
             let told = "SERVER_ERROR object too large for cache\r\n";
             assert_eq!(cache.ask(large + "get k\r\n"), format!("{told}{left}"), "{verb} {size}");
         }
