@@ -57,6 +57,8 @@ pub(super) struct Connection<S> {
     pub(super) watched: bool,
     /// The socket failed: nothing more can be said.
     pub(super) failed: bool,
+    /// It has bytes to read, but the worker's buffers are short.
+    pub(super) deferred: bool,
     /// It is in the worker's ready queue.
     pub(super) queued: bool,
     /// It is in the worker's list of connections to be closed.
@@ -156,6 +158,7 @@ impl<S> Connection<S> {
             blocked: false,
             watched: false,
             failed: false,
+            deferred: false,
             queued: false,
             doomed: false,
             idle_counts,

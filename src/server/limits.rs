@@ -44,7 +44,7 @@ pub(super) const ITEMS_AHEAD: usize = 8;
 /// Replies a connection may owe its reader: above, it is not read nor executed.
 pub(super) const OUTPUT_MARK: usize = 256 << 10;
 
-/// The same while the buffers of all connections together are above [`BUFFERS_SOFT_MAX`].
+/// The same while the buffers of all connections together are above half of [`BUFFERS_SOFT_MAX`].
 pub(super) const OUTPUT_MARK_TIGHT: usize = 32 << 10;
 
 /// A paused connection goes on when it owes no more than this.
@@ -60,13 +60,19 @@ const _: () = assert!(PIN_AHEAD >= PIN_SLICE && OUTPUT_MARK >= PIN_AHEAD + PIN_S
 const _: () = assert!(TURN_BYTES_MAX >= VALUE_IN_BUFFER_MAX);
 
 /// Bytes that all connections together may own (partial requests, unread replies) before those
-/// that stand still are closed. 10 000 connections with 64 KiB each would be 640 MiB.
-pub(super) const BUFFERS_SOFT_MAX: u64 = 64 << 20;
+/// that stand still are closed. Without it 10 000 connections with 64 KiB each are 640 MiB; with
+/// it, item memory of 64 MiB and a quarter stays the larger part of a small daemon.
+pub(super) const BUFFERS_SOFT_MAX: u64 = 16 << 20;
 
-/// As above, but whoever waited longest is closed, standing still or not.
-pub(super) const BUFFERS_HARD_MAX: u64 = 4 * BUFFERS_SOFT_MAX;
+/// Above this, requests longer than [`READ_SHORT`] are left in the sockets until others are done.
+pub(super) const BUFFERS_HARD_MAX: u64 = 20 << 20;
 
-/// A connection stands still when nothing moved for this many seconds.
+/// What is read of a connection while buffers are that short: an ordinary request.
+pub(super) const READ_SHORT: usize = 2 << 10;
+const _: () = assert!(BUFFERS_SOFT_MAX < BUFFERS_HARD_MAX);
+
+/// A connection stands still when nothing moved, or its request is not whole, for this many
+/// seconds: longer than a lost packet takes. Whom it meets is decided once a second.
 pub(super) const STALLED_S: u32 = 2;
 
 /// A body must arrive at this many bytes a second on the whole (beyond one body timeout), so that

@@ -16,7 +16,7 @@ use super::clock::Clock;
 use super::common::Common;
 use super::inbox::Message;
 use super::limits::{ACCEPT_BURST, ACCEPT_RETRY_MAX_MS, ACCEPT_RETRY_MS};
-use super::sockets::Bound;
+use super::sockets::{Bound, reason};
 use super::stream::Stream;
 
 /// Wakes the accepting thread; listeners' tokens come from 0 up.
@@ -183,20 +183,28 @@ impl Acceptor {
         }
     }
 
-    /// No descriptors or no memory. The spare descriptor lets one client at a time be told; if
+    /// No descriptors or no memory. The spare descriptor lets clients be told, one at a time; if
     /// even that fails, wait.
     fn refused_by_system(&mut self, i: usize, error: &io::Error) -> Attempt {
         if self.common.config.maxconns_fast && self.spare.take().is_some() {
-            let accepted = accept(&self.listeners[i].socket);
-            if let Ok(stream) = accepted {
-                self.refuse(stream);
-                self.spare = File::open("/dev/null").ok();
-                return Attempt::Taken;
+            // The system wants a descriptor before it looks whether anybody waits.
+            let attempt = match accept(&self.listeners[i].socket) {
+                Ok(stream) => {
+                    self.refuse(stream);
+                    Attempt::Taken
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => Attempt::Empty,
+                Err(_) => Attempt::Off,
+            };
+            self.spare = File::open("/dev/null").ok();
+            if !matches!(attempt, Attempt::Off) && self.spare.is_some() {
+                return attempt;
             }
+        } else if self.spare.is_none() {
+            self.spare = File::open("/dev/null").ok();
         }
-        self.spare = self.spare.take().or_else(|| File::open("/dev/null").ok());
         if self.off.is_none() {
-            log::warn!("accepting fails, will try again: {error}");
+            log::warn!("accepting fails, will try again: {}", reason(error));
         }
         self.turn_off(false);
         Attempt::Off

@@ -22,8 +22,8 @@ use super::buffer::Buffer;
 use super::connection::{Connection, DRAIN, Due, Phase};
 use super::deadlines::Entry;
 use super::limits::{
-    OUTPUT_LOW, READ_AREA, READ_ROOM_MIN, STAGE_CONNECTIONS_MAX, STAGE_OUTPUT_MAX, TURN_BYTES_MAX,
-    TURN_KEYS_MAX,
+    OUTPUT_LOW, READ_AREA, READ_ROOM_MIN, READ_SHORT, STAGE_CONNECTIONS_MAX, STAGE_OUTPUT_MAX,
+    TURN_BYTES_MAX, TURN_KEYS_MAX,
 };
 use super::visit::Visit;
 use crate::ops::{config::Config, counters::WorkerCounters, shared::Shared};
@@ -42,6 +42,8 @@ pub(super) struct Env<'a> {
     pub(super) turn_requests: usize,
     /// Bytes of replies a connection may owe.
     pub(super) output_mark: usize,
+    /// Bytes that all connections of the worker may own before large requests wait.
+    pub(super) buffers_max: u64,
     /// Requests are to be logged.
     pub(super) log: bool,
     /// Connections end with this turn.
@@ -59,6 +61,8 @@ pub(super) struct Effects {
     pub(super) interest: Vec<usize>,
     /// To be looked at later.
     pub(super) timers: Vec<Entry>,
+    /// To be tried again when buffers are less short.
+    pub(super) deferred: Vec<usize>,
     /// Just parked: to be described to.
     pub(super) errands: Vec<usize>,
     /// The daemon is to stop; gracefully?
@@ -260,16 +264,12 @@ fn take_bytes<S: Read + Write>(
         _ if conn.output.len() >= env.output_mark => None,
         _ if !conn.hungry => own(conn, taken),
         _ if !conn.readable => None,
-        _ if conn.carries() => {
-            let carried = conn.input.len();
-            area[..carried].copy_from_slice(conn.input.filled());
-            let n = conn.read(&mut area[carried..], env.counters);
-            if carried + n < conn.wanted {
-                conn.input.append(&area[carried..carried + n]);
-                return None;
-            }
-            (n > 0).then_some(Source::Area { bytes: 0..carried + n, carried })
+        Phase::Commands if env.counters.buffer_bytes.get() >= env.buffers_max => {
+            // What is kept of a request counts, so not much of it is taken in.
+            conn.deferred = conn.input.len() >= READ_SHORT;
+            if conn.deferred { None } else { read_behind(env, conn, &mut area[..2 * READ_SHORT]) }
         }
+        _ if conn.carries() => read_behind(env, conn, area),
         _ => {
             let before = conn.input.len();
             conn.read_own(env.counters);
@@ -277,6 +277,22 @@ fn take_bytes<S: Read + Write>(
             if enough { own(conn, taken) } else { None }
         }
     }
+}
+
+/// Read behind a copy of the connection's own bytes, if there may be enough for a request.
+fn read_behind<S: Read>(
+    env: &Env<'_>,
+    conn: &mut Connection<S>,
+    area: &mut [u8],
+) -> Option<Source> {
+    let carried = conn.input.len();
+    area[..carried].copy_from_slice(conn.input.filled());
+    let n = conn.read(&mut area[carried..], env.counters);
+    if carried + n < conn.wanted {
+        conn.input.append(&area[carried..carried + n]);
+        return None;
+    }
+    (n > 0).then_some(Source::Area { bytes: 0..carried + n, carried })
 }
 
 impl Source {
@@ -469,7 +485,9 @@ pub(super) fn settle<S>(
     {
         effects.errands.push(token);
     }
-    if !conn.queued && conn.wants_a_turn(env.output_mark) {
+    if conn.deferred {
+        effects.deferred.push(token);
+    } else if !conn.queued && conn.wants_a_turn(env.output_mark) {
         conn.queued = true;
         ready.push_back(token);
     }

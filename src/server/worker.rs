@@ -50,6 +50,8 @@ pub(super) struct Worker {
     wheel: Wheel,
     /// Entries of the wheel being looked at.
     due: Vec<Entry>,
+    /// The second at which stalled connections were last looked for.
+    shed_at: u32,
     /// Numbers the questions to other workers.
     serial: u64,
     stop: Option<Stop>,
@@ -84,6 +86,7 @@ impl Worker {
             effects: Effects::default(),
             wheel: Wheel::new(now),
             due: Vec::new(),
+            shed_at: now,
             serial: 0,
             stop: None,
         }
@@ -128,7 +131,10 @@ impl Worker {
             Some(Stop::Flushing(limit) | Stop::Draining(limit)) => {
                 Some(limit.left().min(Duration::from_millis(STOP_DRAIN_MS / 4)))
             }
-            None => (!self.wheel.is_empty()).then_some(WHEEL_TICK),
+            None => {
+                let waiting = !self.wheel.is_empty() || !self.effects.deferred.is_empty();
+                waiting.then_some(WHEEL_TICK)
+            }
         }
     }
 
@@ -144,7 +150,8 @@ impl Worker {
         if event.is_writable() {
             conn.blocked = false;
         }
-        if !conn.queued {
+        let news = !conn.deferred || event.is_read_closed() || event.is_error();
+        if news && !conn.queued {
             conn.queued = true;
             self.ready.push_back(token);
         }
@@ -159,9 +166,15 @@ impl Worker {
             self.stage.run(&env, &mut self.conns, &mut self.ready, &mut self.effects);
             self.carry_out(&common, counters);
         }
-        let soft = BUFFERS_SOFT_MAX / common.mailboxes.len() as u64;
-        if counters.buffer_bytes.get() > soft {
+        let workers = common.mailboxes.len() as u64;
+        let (owned, soft) = (counters.buffer_bytes.get(), BUFFERS_SOFT_MAX / workers);
+        // Once a second is soon enough for what stands still, and looks at all connections.
+        if owned > soft && now != self.shed_at {
+            self.shed_at = now;
             self.shed(counters, soft, now);
+        }
+        if !self.effects.deferred.is_empty() && owned < BUFFERS_HARD_MAX / workers {
+            self.resume_deferred();
         }
     }
 
@@ -286,27 +299,34 @@ impl Worker {
         self.due = due;
     }
 
-    /// Buffers are short: close those that stand still, longest first, until there is room. Far
-    /// above the limit nobody is spared.
+    /// Buffers are short: close those that stand still, longest first, until there is room.
     #[cold]
     fn shed(&mut self, counters: &WorkerCounters, soft: u64, now: u32) {
-        let hard = soft * (BUFFERS_HARD_MAX / BUFFERS_SOFT_MAX);
-        let spare_none = counters.buffer_bytes.get() > hard;
-        let mut holders: Vec<(u32, u32, usize)> = self
+        let mut holders: Vec<(u32, usize)> = self
             .conns
             .iter()
             .filter(|(_, conn)| conn.owned > 0)
-            .map(|(token, conn)| (conn.still_since(), u32::MAX - conn.owned, token))
-            .filter(|(since, ..)| spare_none || since.saturating_add(STALLED_S) < now)
+            .map(|(token, conn)| (conn.still_since(), token))
+            .filter(|(since, _)| since.saturating_add(STALLED_S) < now)
             .collect();
         holders.sort_unstable();
-        let enough = if spare_none { hard } else { soft } / 4 * 3;
-        for (_, _, token) in holders {
-            if counters.buffer_bytes.get() <= enough {
+        for (_, token) in holders {
+            if counters.buffer_bytes.get() <= soft / 4 * 3 {
                 return;
             }
             counters.deadline_kicks.add(1);
             self.close(token, counters);
+        }
+    }
+
+    /// Large requests that were left in their sockets: there may be room for them now.
+    fn resume_deferred(&mut self) {
+        for token in std::mem::take(&mut self.effects.deferred) {
+            let Some(conn) = self.conns.get_mut(token) else { continue };
+            if std::mem::take(&mut conn.deferred) && !conn.queued {
+                conn.queued = true;
+                self.ready.push_back(token);
+            }
         }
     }
 
@@ -415,8 +435,8 @@ impl Worker {
 /// What a stage may use at second `now`.
 fn env<'a>(common: &'a Common, counters: &'a WorkerCounters, now: u32, stopping: bool) -> Env<'a> {
     let asked = common.config.requests_per_event.map_or(TURN_REQUESTS_MAX, |n| n as usize);
-    let soft = BUFFERS_SOFT_MAX / common.mailboxes.len() as u64;
-    let tight = counters.buffer_bytes.get() > soft / 2;
+    let workers = common.mailboxes.len() as u64;
+    let tight = counters.buffer_bytes.get() > BUFFERS_SOFT_MAX / workers / 2;
     Env {
         store: &common.store,
         config: &common.config,
@@ -425,6 +445,7 @@ fn env<'a>(common: &'a Common, counters: &'a WorkerCounters, now: u32, stopping:
         now,
         turn_requests: asked.clamp(1, TURN_REQUESTS_MAX),
         output_mark: if tight { OUTPUT_MARK_TIGHT } else { OUTPUT_MARK },
+        buffers_max: BUFFERS_HARD_MAX / workers,
         log: log::log_enabled!(log::Level::Debug),
         stopping,
     }
