@@ -12,7 +12,9 @@
 use std::io::{self, ErrorKind, Read, Write};
 
 use super::buffer::Buffer;
-use super::limits::{CARRY_MAX, DRAIN_BYTES_MAX, DRAIN_S, OUTPUT_LOW, READ_MAX, UPLOAD_RATE_MIN};
+use super::limits::{
+    CARRY_MAX, DRAIN_BYTES_MAX, DRAIN_S, OUTPUT_LOW, OWN_SLACK, READ_MAX, UPLOAD_RATE_MIN,
+};
 use crate::commands::ClientState;
 use crate::ops::config::Config;
 use crate::ops::counters::WorkerCounters;
@@ -262,9 +264,10 @@ impl<S: Read> Connection<S> {
 
     /// Read once behind the input's own bytes, which want more than the read area gives.
     pub(super) fn read_own(&mut self, counters: &WorkerCounters) {
-        // A little more than is wanted: a read that comes short needs no other to say so.
-        let total = self.wanted.max(self.input.len() + self.input.len() / 2) + 512;
-        self.input.reserve_total(total);
+        if self.input.capacity() <= self.wanted.max(self.input.len()) {
+            let total = self.wanted.max(self.input.len() + self.input.len() / 2);
+            self.input.reserve_total(total + OWN_SLACK);
+        }
         let spare = self.input.spare();
         let room = spare.len().min(READ_MAX);
         let n = read_once(&mut self.stream, &mut spare[..room]);

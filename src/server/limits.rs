@@ -22,6 +22,10 @@ pub(super) const READ_MAX: usize = 64 << 10;
 /// many: cheaper than a second read when the request's rest and the next one arrive together.
 pub(super) const CARRY_MAX: usize = 8 << 10;
 
+/// Room in a connection's own buffer beyond what its request wants: a read that comes short of it
+/// needs no second one to say that the socket is empty.
+pub(super) const OWN_SLACK: usize = 512;
+
 /// A stage begins no read with less room than this.
 pub(super) const READ_ROOM_MIN: usize = CARRY_MAX + (8 << 10);
 const _: () = assert!(READ_AREA >= 4 * READ_MAX && READ_MAX >= READ_ROOM_MIN);

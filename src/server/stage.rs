@@ -22,8 +22,8 @@ use super::buffer::Buffer;
 use super::connection::{Connection, DRAIN, Due, Phase};
 use super::deadlines::Entry;
 use super::limits::{
-    OUTPUT_LOW, READ_AREA, READ_ROOM_MIN, READ_SHORT, STAGE_CONNECTIONS_MAX, STAGE_OUTPUT_MAX,
-    TURN_BYTES_MAX, TURN_KEYS_MAX,
+    OUTPUT_LOW, OWN_SLACK, READ_AREA, READ_ROOM_MIN, READ_SHORT, STAGE_CONNECTIONS_MAX,
+    STAGE_OUTPUT_MAX, TURN_BYTES_MAX, TURN_KEYS_MAX,
 };
 use super::visit::Visit;
 use crate::ops::{config::Config, counters::WorkerCounters, shared::Shared};
@@ -246,10 +246,6 @@ fn take_bytes<S: Read + Write>(
         return None;
     }
     conn.send_waiting(env.now, env.counters);
-    let own = |conn: &mut Connection<S>, taken: &mut Vec<Buffer>| {
-        taken.push(std::mem::take(&mut conn.input));
-        Some(Source::Own(taken.len() - 1))
-    };
     match conn.phase {
         _ if conn.failed => None,
         Phase::Flush | Phase::Parked(_) => None,
@@ -259,24 +255,39 @@ fn take_bytes<S: Read + Write>(
         }
         Phase::Paused | Phase::Send(_) => {
             let room = !conn.blocked && conn.output.len() <= OUTPUT_LOW;
-            if room { own(conn, taken) } else { None }
+            room.then(|| own_bytes(conn, taken))
         }
         _ if conn.output.len() >= env.output_mark => None,
-        _ if !conn.hungry => own(conn, taken),
+        _ if !conn.hungry => Some(own_bytes(conn, taken)),
         _ if !conn.readable => None,
         Phase::Commands if env.counters.buffer_bytes.get() >= env.buffers_max => {
-            // What is kept of a request counts, so not much of it is taken in.
+            // Those that have their room already may go on; of others not much is taken in.
+            if conn.input.capacity() > 2 * READ_SHORT && conn.input.capacity() >= conn.wanted {
+                return read_own(env, conn, taken);
+            }
             conn.deferred = conn.input.len() >= READ_SHORT;
             if conn.deferred { None } else { read_behind(env, conn, &mut area[..2 * READ_SHORT]) }
         }
         _ if conn.carries() => read_behind(env, conn, area),
-        _ => {
-            let before = conn.input.len();
-            conn.read_own(env.counters);
-            let enough = conn.input.len() > before && conn.input.len() >= conn.wanted;
-            if enough { own(conn, taken) } else { None }
-        }
+        _ => read_own(env, conn, taken),
     }
+}
+
+/// Read into the connection's own buffer, and take that if there may be enough for a request.
+fn read_own<S: Read>(
+    env: &Env<'_>,
+    conn: &mut Connection<S>,
+    taken: &mut Vec<Buffer>,
+) -> Option<Source> {
+    let before = conn.input.len();
+    conn.read_own(env.counters);
+    let enough = conn.input.len() > before && conn.input.len() >= conn.wanted;
+    enough.then(|| own_bytes(conn, taken))
+}
+
+fn own_bytes<S>(conn: &mut Connection<S>, taken: &mut Vec<Buffer>) -> Source {
+    taken.push(std::mem::take(&mut conn.input));
+    Source::Own(taken.len() - 1)
 }
 
 /// Read behind a copy of the connection's own bytes, if there may be enough for a request.
@@ -401,6 +412,11 @@ impl Turn {
         let rest = if self.consumed == self.planned { self.rest } else { Rest::default() };
         conn.hungry = rest.hungry || conn.input.is_empty();
         (conn.wanted, conn.scanned) = (rest.wanted, rest.scanned);
+        let short = env.counters.buffer_bytes.get() >= env.buffers_max;
+        if conn.input.len() >= READ_SHORT && conn.hungry && !short {
+            // Its room is counted from the beginning, so that many such cannot outgrow the limits.
+            conn.input.reserve_total(conn.wanted + OWN_SLACK);
+        }
     }
 }
 
