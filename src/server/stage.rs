@@ -530,3 +530,6 @@ fn recycle<'a, 'b>(mut steps: Vec<Step<'a>>) -> Vec<Step<'b>> {
     // Collecting in place keeps the allocation; there is nothing to convert.
     steps.into_iter().map(|_| unreachable!("cleared above")).collect()
 }
+
+#[cfg(test)]
+mod tests;

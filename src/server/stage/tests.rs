@@ -1,0 +1,329 @@
+//! Conversations over scripted streams: no socket, no clock, every split.
+
+use std::io::{self, ErrorKind};
+
+use super::super::limits::{OUTPUT_MARK, TURN_REQUESTS_MAX};
+use super::*;
+use crate::ops::shared::tests::config;
+
+/// A peer that sends a script in pieces and takes what it is given in pieces.
+struct Script {
+    input: Vec<u8>,
+    /// Sent already.
+    at: usize,
+    /// Bytes a read returns at most.
+    read_max: usize,
+    /// The stream ends behind the script; otherwise it goes on, silent.
+    ends: bool,
+    /// Bytes that may be written before the socket is full.
+    room: usize,
+    written: Vec<u8>,
+    reads: usize,
+    writes: usize,
+}
+
+impl Read for Script {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.reads += 1;
+        let rest = &self.input[self.at..];
+        let n = rest.len().min(self.read_max).min(bytes.len());
+        if n == 0 && !self.ends {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        bytes[..n].copy_from_slice(&rest[..n]);
+        self.at += n;
+        Ok(n)
+    }
+}
+
+impl Write for Script {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.writes += 1;
+        let n = bytes.len().min(self.room);
+        if n == 0 {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        self.room -= n;
+        self.written.extend_from_slice(&bytes[..n]);
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A worker without a thread, its store, and connections to it.
+struct World {
+    config: Config,
+    shared: Shared,
+    store: Store,
+    stage: Stage,
+    conns: Slab<Connection<Script>>,
+    ready: VecDeque<usize>,
+    effects: Effects,
+    turn_requests: usize,
+}
+
+impl World {
+    fn new() -> Self {
+        let config = config();
+        World {
+            shared: Shared::new(&config, 1_000_000),
+            store: Store::new(config.store.clone()).unwrap(),
+            config,
+            stage: Stage::new(),
+            conns: Slab::new(),
+            ready: VecDeque::new(),
+            effects: Effects::default(),
+            turn_requests: TURN_REQUESTS_MAX,
+        }
+    }
+
+    fn connect(&mut self, input: &[u8], read_max: usize) -> usize {
+        let (input, room) = (input.to_vec(), usize::MAX);
+        let written = Vec::new();
+        let (reads, writes) = (0, 0);
+        let script = Script { input, at: 0, read_max, ends: false, room, written, reads, writes };
+        self.conns.insert(Connection::new(script, 62, true))
+    }
+
+    /// An event: it may be read, and written if there is room.
+    fn wake(&mut self, token: usize) {
+        let conn = &mut self.conns[token];
+        conn.readable = true;
+        conn.blocked = conn.stream.room == 0;
+        if !std::mem::replace(&mut conn.queued, true) {
+            self.ready.push_back(token);
+        }
+    }
+
+    fn stage(&mut self) {
+        let env = Env {
+            store: &self.store,
+            config: &self.config,
+            shared: &self.shared,
+            counters: &self.shared.workers[0],
+            now: 62,
+            turn_requests: self.turn_requests,
+            output_mark: OUTPUT_MARK,
+            buffers_max: u64::MAX,
+            log: false,
+            stopping: false,
+        };
+        self.stage.run(&env, &mut self.conns, &mut self.ready, &mut self.effects);
+        let held: u64 = self.conns.iter().map(|(_, conn)| u64::from(conn.owned)).sum();
+        assert_eq!(self.shared.workers[0].buffer_bytes.get(), held);
+    }
+
+    /// Until nobody is ready.
+    fn settle(&mut self) {
+        while !self.ready.is_empty() {
+            self.stage();
+        }
+    }
+
+    /// Everything the script says, and everything it is answered. The peer takes `room` bytes at a
+    /// time.
+    fn talk(&mut self, input: &[u8], read_max: usize, room: usize) -> Vec<u8> {
+        let token = self.connect(input, read_max);
+        let mut idle = 0;
+        // Two rounds without a byte moved: nothing more will come.
+        while idle < 2 {
+            let conn = &mut self.conns[token];
+            conn.stream.room = room;
+            let before = (conn.stream.at, conn.stream.written.len());
+            self.wake(token);
+            self.settle();
+            let conn = &self.conns[token];
+            let moved = before != (conn.stream.at, conn.stream.written.len());
+            idle = if moved { 0 } else { idle + 1 };
+        }
+        let mut conn = self.conns.remove(token);
+        assert_eq!(conn.input.len() + conn.output.len(), 0, "all was used, and all was sent");
+        conn.release(&self.store);
+        self.shared.workers[0].buffer_bytes.sub(u64::from(conn.owned));
+        conn.stream.written
+    }
+}
+
+fn value(len: usize) -> Vec<u8> {
+    (0..len).map(|i| b'a' + (i % 23) as u8).collect()
+}
+
+fn set(key: &str, len: usize) -> Vec<u8> {
+    let mut text = format!("set {key} 7 0 {len}\r\n").into_bytes();
+    text.extend(value(len));
+    text.extend(b"\r\n");
+    text
+}
+
+fn hit(key: &str, len: usize) -> Vec<u8> {
+    let mut text = format!("VALUE {key} 7 {len}\r\n").into_bytes();
+    text.extend(value(len));
+    text.extend(b"\r\n");
+    text
+}
+
+/// A conversation with everything that changes how bytes are taken, and its answers.
+fn conversation() -> (Vec<u8>, Vec<u8>) {
+    let (mut asked, mut answered) = (Vec::new(), Vec::new());
+    let mut say = |ask: &[u8], answer: &[u8]| {
+        asked.extend_from_slice(ask);
+        answered.extend_from_slice(answer);
+    };
+    let sizes = [0, 5, 900, 65_536, 65_537, 70_000, 300_000];
+    let stored: Vec<(String, usize)> =
+        sizes.iter().enumerate().map(|(i, len)| (format!("k{i}"), *len)).collect();
+    for (key, len) in &stored {
+        say(&set(key, *len), b"STORED\r\n");
+        say(format!("get {key}\r\n").as_bytes(), &[hit(key, *len), b"END\r\n".to_vec()].concat());
+    }
+    say(b"get absent\r\nbogus\r\nversion\r\n", b"END\r\nERROR\r\nVERSION 1.6.45\r\n");
+    let long_key = "k".repeat(251);
+    say(
+        format!("set {long_key} 0 0 3\r\nabc\r\nget absent\r\n").as_bytes(),
+        b"CLIENT_ERROR bad command line format\r\nEND\r\n",
+    );
+    say(
+        &[b"set big 0 0 2000000\r\n".to_vec(), value(2_000_000), b"\r\n".to_vec()].concat(),
+        b"SERVER_ERROR object too large for cache\r\n",
+    );
+    say(b"set bad 0 0 3\r\nabcde", b"CLIENT_ERROR bad data chunk\r\n");
+    say(b"set k0 7 0 1 noreply\r\nz\r\n", b"");
+    say(&set("k0", sizes[0]), b"STORED\r\n");
+    let keys: Vec<&str> = stored.iter().map(|(key, _)| key.as_str()).collect();
+    let all: Vec<u8> = stored.iter().flat_map(|(key, len)| hit(key, *len)).collect();
+    for _ in 0..3 {
+        let answer = [all.as_slice(), b"END\r\n"].concat();
+        say(format!("get {} none\r\n", keys.join(" none ")).as_bytes(), &answer);
+    }
+    for _ in 0..600 {
+        say(b"get k1\r\n", &[hit("k1", sizes[1]), b"END\r\n".to_vec()].concat());
+    }
+    (asked, answered)
+}
+
+#[test]
+fn pieces_of_any_size_give_the_same_answers() {
+    let (asked, answered) = conversation();
+    for read_max in [1, 13, 997, 4096, 65_535, 65_536, usize::MAX] {
+        let got = World::new().talk(&asked, read_max, usize::MAX);
+        assert!(got == answered, "in pieces of {read_max}");
+    }
+}
+
+#[test]
+fn a_reader_of_any_speed_gets_the_same_answers() {
+    let (asked, answered) = conversation();
+    for room in [53, 1500, 20_000, 65_536, 300_000] {
+        let got = World::new().talk(&asked, usize::MAX, room);
+        assert!(got == answered, "taken by {room}");
+    }
+}
+
+#[test]
+fn nothing_stays_in_the_store_when_a_conversation_breaks_off_anywhere() {
+    let (asked, _) = conversation();
+    let mut world = World::new();
+    for cut in (0..asked.len()).step_by(asked.len() / 97) {
+        let token = world.connect(&asked[..cut], 50_000);
+        world.conns[token].stream.room = cut;
+        world.wake(token);
+        world.settle();
+        let mut conn = world.conns.remove(token);
+        conn.release(&world.store);
+        world.shared.workers[0].buffer_bytes.sub(u64::from(conn.owned));
+        let stats = world.store.stats(62);
+        assert_eq!((stats.uploads, stats.upload_bytes, stats.pins), (0, 0, 0), "cut at {cut}");
+    }
+    world.store.assert_valid();
+}
+
+#[test]
+fn a_lone_get_costs_one_read_and_one_write() {
+    let mut world = World::new();
+    let token = world.connect(b"get a\r\n", usize::MAX);
+    world.wake(token);
+    world.settle();
+    let conn = &world.conns[token];
+    assert_eq!((conn.stream.reads, conn.stream.writes), (1, 1));
+    assert_eq!(conn.stream.written, b"END\r\n");
+    assert_eq!((conn.input.capacity(), conn.output.capacity()), (0, 0));
+    assert!(world.effects.timers.is_empty() && world.effects.interest.is_empty());
+}
+
+#[test]
+fn what_came_whole_before_the_end_of_the_stream_is_answered() {
+    let mut world = World::new();
+    let token = world.connect(b"get a\r\nget b\r\nget c", usize::MAX);
+    world.conns[token].stream.ends = true;
+    world.conns[token].hangup = true;
+    world.wake(token);
+    world.settle();
+    assert_eq!(world.conns[token].stream.written, b"END\r\nEND\r\n");
+    assert_eq!(world.effects.doomed, [token]);
+}
+
+#[test]
+fn nothing_behind_quit_is_run_and_unread_bytes_are_drained_before_the_close() {
+    let mut world = World::new();
+    let mut input = b"get a\r\nquit\r\nget b\r\n".to_vec();
+    let token = world.connect(&input, usize::MAX);
+    world.wake(token);
+    world.settle();
+    assert_eq!(world.conns[token].stream.written, b"END\r\n");
+    assert_eq!((&world.effects.doomed[..], &world.effects.half_close[..]), (&[token][..], &[][..]));
+
+    input.resize(200_000, b'x');
+    let token = world.connect(&input, usize::MAX);
+    world.wake(token);
+    world.settle();
+    assert_eq!(world.conns[token].stream.written, b"END\r\n");
+    assert_eq!(world.effects.half_close, [token]);
+    assert_eq!(world.conns[token].stream.at, 200_000);
+    assert!(!world.effects.doomed.contains(&token));
+    world.conns[token].stream.ends = true;
+    world.wake(token);
+    world.settle();
+    assert!(world.effects.doomed.contains(&token));
+}
+
+#[test]
+fn one_who_does_not_read_is_not_read_either() {
+    let mut world = World::new();
+    let small = set("v", 1000);
+    assert_eq!(world.talk(&small, usize::MAX, usize::MAX), b"STORED\r\n");
+    let token = world.connect(&b"get v\r\n".repeat(20_000), usize::MAX);
+    world.conns[token].stream.room = 0;
+    world.wake(token);
+    world.settle();
+    let conn = &world.conns[token];
+    assert!(conn.output.len() >= OUTPUT_MARK / 2 && conn.output.len() < OUTPUT_MARK + 2000);
+    assert!(conn.stream.at < 140_000, "reading has stopped");
+    assert_eq!(world.effects.interest.last(), Some(&token));
+    assert_eq!(world.effects.timers.len(), 1);
+    world.conns[token].stream.room = usize::MAX;
+    world.wake(token);
+    world.settle();
+    assert!(
+        world.conns[token].stream.written
+            == [hit("v", 1000), b"END\r\n".to_vec()].concat().repeat(20_000)
+    );
+}
+
+#[test]
+fn a_long_pipeline_takes_turns_with_others() {
+    let mut world = World::new();
+    world.turn_requests = 20;
+    let greedy = world.connect(&b"get a\r\n".repeat(1000), usize::MAX);
+    let modest = world.connect(b"get a\r\n", usize::MAX);
+    world.wake(greedy);
+    world.wake(modest);
+    world.stage();
+    assert_eq!(world.conns[greedy].stream.written, b"END\r\n".repeat(20));
+    assert_eq!(world.conns[modest].stream.written, b"END\r\n");
+    world.settle();
+    assert_eq!(world.conns[greedy].stream.written, b"END\r\n".repeat(1000));
+    assert_eq!(world.shared.workers[0].conn_yields.get(), 49);
+}
