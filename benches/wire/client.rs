@@ -11,7 +11,7 @@ const IN_FLIGHT_BYTES: usize = 16 << 10;
 /// A server that takes longer for one batch has failed.
 const REPLY_DEADLINE: Duration = Duration::from_secs(30);
 /// Requests of each workload that are played carefully before it is timed.
-const CHECKED_REQUESTS: usize = 2_000;
+const CHECKED_REQUESTS: usize = 1_000;
 
 /// One blocking connection.
 pub struct Client {

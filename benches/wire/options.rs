@@ -132,7 +132,7 @@ impl Options {
         self.quick |= !benching;
         if self.quick {
             self.rounds = 1;
-            self.duration = self.duration.min(Duration::from_millis(200));
+            self.duration = self.duration.min(Duration::from_millis(100));
             self.items = self.items.min(100_000);
             self.idle = self.idle.min(500);
         }
