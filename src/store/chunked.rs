@@ -176,23 +176,30 @@ impl Shard {
     }
 
     /// Append to a linked chain where it stands. Readers are not disturbed: they read as many
-    /// bytes as there were when they began.
+    /// bytes as there were when they began. It leaves its queue meanwhile: allocations move what
+    /// stands in queues by its size, which is changing.
     fn extend_linked(&mut self, id: ItemId, value: &[u8], now: Seconds) -> Stored {
         let before = self.chain(id);
-        let (size, queue) = (self.size(id), self.header(id).queue());
+        let (line, size) = (self.line(id), self.size(id));
+        self.lru[line].unlink(&mut self.slabs.arena, id, size);
         self.held = Some(id);
         let done = self.extend(id, value, value.len(), now);
         self.held = None;
-        if !done {
+        let mut queue = self.header(id).queue();
+        if done {
+            let cas = self.next_cas();
+            let header = self.header_mut(id);
+            header.set_cas(cas);
+            header.accessed = super::item::Accessed::at(now);
+            queue = self.settings.first_queue(self.header(id).deadline, now);
+            self.counts.total_items += 1;
+        } else {
             self.truncate(id, before);
-            return Stored::OutOfMemory;
         }
-        let cas = self.next_cas();
-        self.header_mut(id).set_cas(cas);
-        self.header_mut(id).accessed = super::item::Accessed::at(now);
-        self.resized(id, queue, size);
-        self.counts.total_items += 1;
-        Stored::Stored(self.cas(id))
+        let size_now = self.size(id);
+        self.lru[line].link(&mut self.slabs.arena, id, queue, size_now);
+        self.counts.resize(size, size_now, self.settings.track_sizes);
+        if done { Stored::Stored(self.cas(id)) } else { Stored::OutOfMemory }
     }
     /// Cut a chain back to what it was.
     fn truncate(&mut self, id: ItemId, before: Chain) {

@@ -514,3 +514,18 @@ fn events_name_what_was_evicted_and_reclaimed() {
     assert_eq!(events[1], Event::Evicted(b"k0".as_slice().into()));
     assert!(d.store.take_events().is_empty());
 }
+
+#[test]
+fn appends_to_a_long_value_add_up_while_others_are_evicted() {
+    let d = Driver::new(2 << 20);
+    for n in 0..40 {
+        assert!(is_stored(d.set(&format!("k{n}"), &pattern(60_000, n))));
+    }
+    assert!(is_stored(d.set("long", &pattern(60_000, 0))));
+    for n in 0..25 {
+        assert!(is_stored(d.put(SetMode::Append, "long", &pattern(30_000, n))), "{n}");
+        assert!(is_stored(d.set(&format!("other{n}"), &pattern(60_000, n))), "{n}");
+        d.store.assert_valid();
+    }
+    assert_eq!(d.get("long").unwrap().len(), 60_000 + 25 * 30_000);
+}
