@@ -412,13 +412,7 @@ impl Store {
             let Some((done, taken)) = step else { return Received::Dropped };
             bytes = &bytes[taken..];
             if !done && !self.find_page(slot, now) {
-                let mut shard = self.slots[slot].lock();
-                let owned =
-                    shard.upload_args(number, |args, len| (args.key.to_vec(), args.mode, len));
-                if let Some((key, mode, len)) = owned {
-                    shard.upload_failed(&key, mode, len, now);
-                }
-                shard.drop_upload(number);
+                self.slots[slot].lock().upload_failed(number, now);
                 return Received::Dropped;
             }
         }

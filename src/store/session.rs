@@ -170,8 +170,9 @@ impl Shard {
             Stored::OutOfMemory => self.count_no_memory(args, len),
             other => return other,
         }
+        // A cas keeps what it did not replace.
         if args.mode == SetMode::Set && args.compare.is_none() {
-            self.forget_stale(args.key, now);
+            self.forget_stale(args, now);
         }
         match (stored, args.mode) {
             // memcached's append and prepend report a failed join as not stored.
@@ -186,18 +187,22 @@ impl Shard {
         let class = class.unwrap_or(self.slabs.last_class());
         self.counts.classes[class].outofmemory += 1;
     }
-    fn forget_stale(&mut self, key: &[u8], now: Seconds) {
-        let hash = self.hasher.hash(key);
-        if let Some(id) = self.find_live(key, hash, now) {
+    fn forget_stale(&mut self, args: &SetArgs<'_>, now: Seconds) {
+        if let Some(id) = self.find_live(args.key, args.hash, now) {
             debug_assert!(self.header(id).is(state::LINKED), "a found item is linked");
-            self.remove(id, hash);
+            self.remove(id, args.hash);
         }
     }
-    /// An upload found no memory half-way.
-    pub(super) fn upload_failed(&mut self, key: &[u8], mode: SetMode, len: u32, now: Seconds) {
-        let (hash, flags, deadline, compare) = (self.hasher.hash(key), 0, 0, None);
-        let args = SetArgs { key, hash, flags, deadline, mode, compare };
-        self.refused(&args, len as usize, Stored::OutOfMemory, now);
+    /// An upload found no memory half-way: count that, and forget it.
+    pub(super) fn upload_failed(&mut self, number: u64, now: Seconds) {
+        let owned =
+            self.upload_args(number, |args, len| (args.key.to_vec(), args.mode, args.compare, len));
+        self.drop_upload(number);
+        if let Some((key, mode, compare, len)) = owned {
+            let (hash, flags, deadline) = (self.hasher.hash(&key), 0, 0);
+            let args = SetArgs { key: &key, hash, flags, deadline, mode, compare };
+            self.refused(&args, len as usize, Stored::OutOfMemory, now);
+        }
     }
     /// Count a storage command that was received whole and not stored.
     pub(super) fn count_set_of(&mut self, key: &[u8], flags: u32, len: usize) {

@@ -529,3 +529,21 @@ fn appends_to_a_long_value_add_up_while_others_are_evicted() {
     }
     assert_eq!(d.get("long").unwrap().len(), 60_000 + 25 * 30_000);
 }
+
+#[test]
+fn a_refused_cas_keeps_the_item() {
+    let d = Driver::new(16 << 20);
+    d.set("k", b"v");
+    let args = SetArgs { compare: Some(d.cas("k")), ..d.args(b"k", SetMode::Set) };
+    assert_eq!(d.store.session().set(&args, &[0; 2 << 20], d.now), Stored::TooLarge);
+    assert_eq!(d.get("k").unwrap(), b"v");
+    assert_eq!(d.store.begin_upload(&args, 2 << 20, d.now), Err(Stored::TooLarge));
+    assert_eq!(d.get("k").unwrap(), b"v");
+    let id = d.store.begin_upload(&args, 1 << 19, d.now).unwrap();
+    d.store.fail_pages_after(Some(1));
+    let sent = d.store.append_upload(&id, &pattern(1 << 19, 1), d.now);
+    assert_eq!((sent, d.get("k").unwrap()), (Received::Dropped, b"v".to_vec()));
+    d.store.assert_valid();
+    assert_eq!(d.set("k", &[0; 2 << 20]), Stored::TooLarge);
+    assert_eq!(d.get("k"), None);
+}
