@@ -406,7 +406,7 @@ impl Store {
             // A slice at a time, so that the lock is short.
             let slice = &bytes[..bytes.len().min(64 << 10)];
             if self.in_flight.exceeds(slice.len()) {
-                self.drop_stalest(slot, number);
+                self.drop_stalest(slot, number, now);
             }
             let step = self.slots[slot].lock().append_upload(number, slice, now);
             let Some((done, taken)) = step else { return Received::Dropped };
@@ -419,16 +419,17 @@ impl Store {
         Received::Taken
     }
     /// All uploads together hold too much: the one that made the least progress of late, other
-    /// than the one that asks, is dropped, so that stalled senders cannot starve the others.
+    /// than the one that asks, is dropped, so that stalled senders cannot starve the others. Its
+    /// command has failed for memory, and is counted now: its owner may never ask again.
     #[cold]
-    fn drop_stalest(&self, asking_slot: usize, asking: u64) {
+    fn drop_stalest(&self, asking_slot: usize, asking: u64, now: Seconds) {
         let stalest = |slot: usize| {
             let but = (slot == asking_slot).then_some(asking);
             let found = self.slots[slot].lock().stalest_upload(but);
             found.map(|(active, received, number)| (active, received, slot, number))
         };
         if let Some((_, _, slot, number)) = (0..self.slots.len()).filter_map(stalest).min() {
-            self.slots[slot].lock().drop_upload(number);
+            self.slots[slot].lock().upload_failed(number, now);
         }
     }
     /// All bytes and a good terminator are there: store it.

@@ -547,3 +547,18 @@ fn a_refused_cas_keeps_the_item() {
     assert_eq!(d.set("k", &[0; 2 << 20]), Stored::TooLarge);
     assert_eq!(d.get("k"), None);
 }
+
+#[test]
+fn a_value_whose_replacement_was_dropped_at_the_cap_is_gone() {
+    let d = Driver::new(4 << 20);
+    d.set("k", b"stale");
+    let id = d.store.begin_upload(&d.args(b"k", SetMode::Set), 900_000, d.now).unwrap();
+    assert_eq!(d.store.append_upload(&id, &pattern(800_000, 1), d.now), Received::Taken);
+    assert!(is_stored(d.upload("other", &pattern(900_000, 2))));
+    assert_eq!(d.get("k"), None);
+    assert_eq!(d.store.stats(d.now).store_no_memory, 1);
+    assert_eq!(d.store.append_upload(&id, b"x", d.now), Received::Dropped);
+    assert_eq!(d.store.commit_upload(id, d.now), Stored::OutOfMemory);
+    d.store.assert_valid();
+    assert_eq!(d.store.stats(d.now).store_no_memory, 1);
+}
