@@ -43,8 +43,9 @@ impl Region {
     /// # Errors
     /// The kernel's, typically `ENOMEM` where overcommit is refused.
     pub fn reserve(len: usize, backing: Backing) -> io::Result<Region> {
-        let len = len.max(1).next_multiple_of(HUGE_PAGE);
-        let mapped = len + HUGE_PAGE;
+        let too_long = io::ErrorKind::OutOfMemory;
+        let len = len.max(1).checked_next_multiple_of(HUGE_PAGE).ok_or(too_long)?;
+        let mapped = len.checked_add(HUGE_PAGE).ok_or(too_long)?;
         let prot = libc::PROT_READ | libc::PROT_WRITE;
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         // SAFETY: a fresh anonymous mapping at an address of the kernel's choice.
@@ -92,7 +93,11 @@ impl Region {
         assert!(offset <= self.len && len <= self.len - offset, "release inside the region");
         // SAFETY: inside the mapping; that nobody else looks is the caller's promise.
         unsafe {
-            libc::madvise(self.base.as_ptr().add(offset).cast(), len, libc::MADV_DONTNEED);
+            let part = self.base.as_ptr().add(offset);
+            // Locked memory (-k) cannot be given back: it stays, but it must read as zero.
+            if libc::madvise(part.cast(), len, libc::MADV_DONTNEED) != 0 {
+                part.write_bytes(0, len);
+            }
         }
     }
 }
@@ -116,7 +121,8 @@ impl Region {
     /// # Errors
     /// None here.
     pub fn reserve(len: usize, _backing: Backing) -> io::Result<Region> {
-        let len = len.max(1).next_multiple_of(64 << 10);
+        let len = len.max(1).checked_next_multiple_of(64 << 10);
+        let len = len.ok_or(io::ErrorKind::OutOfMemory)?;
         // SAFETY: the layout's size is not 0.
         let base = unsafe { std::alloc::alloc_zeroed(Self::layout(len)) };
         let base = NonNull::new(base).ok_or(io::ErrorKind::OutOfMemory)?;
@@ -174,7 +180,9 @@ impl LazyWords {
     /// # Errors
     /// As `Region::reserve`.
     pub fn new(words: usize) -> io::Result<LazyWords> {
-        Ok(LazyWords { region: Region::reserve(words * 4, Backing::Lazy)?, words })
+        // A length that wrapped would make a slice longer than its memory.
+        let bytes = words.checked_mul(4).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(LazyWords { region: Region::reserve(bytes, Backing::Lazy)?, words })
     }
     /// Ask for huge pages for a range of words.
     pub fn advise_huge(&self, from: usize, words: usize) {
@@ -230,8 +238,25 @@ mod tests {
     }
 
     #[test]
+    #[cfg(not(miri))]
+    fn locked_memory_reads_as_zero_when_released() {
+        let region = Region::reserve(64 << 10, Backing::Lazy).unwrap();
+        let at = region.base().as_ptr();
+        // SAFETY: inside the region; nobody else has references. A refused lock only makes the
+        // test weaker.
+        unsafe {
+            libc::mlock(at.cast(), 64 << 10);
+            at.write(9);
+            region.release(0, 64 << 10);
+            assert_eq!(at.read(), 0);
+        }
+    }
+
+    #[test]
     fn an_impossible_size_is_an_error() {
         #[cfg(not(miri))]
         assert!(Region::reserve(1 << 60, Backing::Lazy).is_err());
+        assert!(Region::reserve(usize::MAX, Backing::Lazy).is_err());
+        assert!(LazyWords::new(usize::MAX / 4 + 2).is_err());
     }
 }
