@@ -514,7 +514,7 @@ impl Store {
 
     /// `stats cachedump`: key, value length and deadline of the COLD items of a class (from 1),
     /// newest first, until `limit` items (0: all) or `visit` returns false. Ten thousand items a
-    /// shard at most, so that the lock is short.
+    /// shard are looked at, so that the lock is short.
     pub fn cachedump(
         &self,
         class: usize,
@@ -528,17 +528,18 @@ impl Store {
             let shard = slot.lock();
             let Some(lru) = class.checked_sub(1).and_then(|c| shard.lru.get(c)) else { return };
             let mut at = lru.list(Queue::Cold).head;
-            let mut here = left.min(ITEMS_MAX);
-            while let (Some(id), 1..) = (at, here) {
+            // The dead count as looks too: after a flush a whole queue may be dead.
+            let mut looks = ITEMS_MAX;
+            while let (Some(id), 1.., 1..) = (at, looks, left) {
                 let header = shard.header(id);
                 at = header.next;
+                looks -= 1;
                 if shard.is_dead(header, now) {
                     continue;
                 }
                 if !visit(shard.key(id), shard.value_len(id), header.deadline) {
                     return;
                 }
-                here -= 1;
                 left -= 1;
             }
         }
