@@ -235,8 +235,10 @@ impl Shard {
         }
     }
     fn promote(&mut self, id: ItemId) {
+        self.shift(id, self.header(id).queue());
+    }
+    fn shift(&mut self, id: ItemId, queue: Queue) {
         let (line, size) = (self.line(id), self.size(id));
-        let queue = self.header(id).queue();
         self.lru[line].shift(&mut self.slabs.arena, id, queue, size);
     }
 
@@ -440,8 +442,10 @@ impl Shard {
         self.slabs.expires(id, args.deadline);
         self.resized(id, queue, before);
         self.counts.total_items += 1;
-        if flat {
-            self.promote(id);
+        let first = self.settings.first_queue(args.deadline, now);
+        // TEMP is for short lives only, and an item in it goes nowhere by itself.
+        if flat || (queue == Queue::Temp) != (first == Queue::Temp) {
+            self.shift(id, first);
         }
         Stored::Stored(self.cas_number(cas))
     }

@@ -562,3 +562,18 @@ fn a_value_whose_replacement_was_dropped_at_the_cap_is_gone() {
     d.store.assert_valid();
     assert_eq!(d.store.stats(d.now).store_no_memory, 1);
 }
+
+#[test]
+fn an_overwritten_item_enters_and_leaves_temp() {
+    let mut c = config(1 << 20);
+    c.temporary_ttl = Some(10);
+    let d = Driver::with(c);
+    let items = || d.store.stats(d.now).classes[0].items;
+    d.set_until("k", b"v", d.now + 5);
+    assert_eq!(items(), [0, 0, 0, 1]);
+    d.set("k", b"v");
+    assert_eq!(items(), [1, 0, 0, 0]);
+    d.set_until("k", b"v", d.now + 5);
+    assert_eq!(items(), [0, 0, 0, 1]);
+    d.store.assert_valid();
+}
