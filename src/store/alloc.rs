@@ -19,8 +19,9 @@ const TAIL_LOOKS: usize = 8;
 /// Evictions an allocation may make: a chained item's eviction need not free a chunk of the class
 /// that is asked for.
 const EVICTIONS: usize = 16;
-/// Pages of a class looked at for one that can be emptied (pins and uploads may hold some).
-const STEAL_LOOKS: usize = 32;
+/// Pages looked at for one that can be emptied: pins and uploads may hold many in a row. A page
+/// in use mostly shows it in its first chunk, so this is some 100 µs, and rare.
+const STEAL_LOOKS: usize = 1024;
 /// Chunks freed of long chains in one allocation.
 pub(super) const DOOMED_STEP: usize = 64;
 /// A class's claim to another page is weighed once in at least this many evictions.
@@ -87,7 +88,8 @@ impl Shard {
         // A full class is where the queues' shares matter: keep them as evictions go.
         self.balance(class, 2, now);
         for _ in 0..EVICTIONS {
-            if !self.evict_one(class, now) {
+            // Tails that are being read were passed over: there may be others behind them.
+            if !self.evict_one(class, now) && self.tail(class).is_none() {
                 break;
             }
             self.counts.classes[class].direct_reclaims += 1;
@@ -95,7 +97,12 @@ impl Shard {
                 return Some(id);
             }
         }
-        if self.steal_page(class, now) { self.slabs.pop(class) } else { None }
+        while !self.steal_page(class, now) {
+            if !self.revoke_slowest(now) {
+                return None;
+            }
+        }
+        self.slabs.pop(class)
     }
 
     /// Free what is dead until the class has a chunk, some page is empty, or nothing dead is
@@ -185,7 +192,7 @@ impl Shard {
         lists.iter().find_map(|&queue| self.lru[line].list(queue).tail)
     }
 
-    fn evict(&mut self, id: ItemId, now: Seconds) {
+    pub(super) fn evict(&mut self, id: ItemId, now: Seconds) {
         let line = self.line(id);
         let header = *self.header(id);
         let counts = &mut self.counts.classes[line];

@@ -9,7 +9,7 @@
 //! `pinned_dead` is the size of all unlinked pinned items.
 
 use super::geometry::HEADER_SIZE;
-use super::item::{Chain, ItemId, state};
+use super::item::{Chain, ItemHeader, ItemId, state};
 use super::shard::{Shard, plain_size};
 use super::{PinRead, Seconds, SetArgs, SetMode, Stored};
 
@@ -319,24 +319,40 @@ impl Shard {
     /// Unlinked pinned values take too much memory: whoever has most left to read loses his.
     fn revoke_beyond_cap(&mut self) {
         while self.pinned_dead > self.settings.pinned_dead_max {
-            let dead = |pin: &Pin| pin.item.filter(|&id| !self.header(id).is(state::LINKED));
-            let holders = self.pins.iter().filter_map(|(_, pin)| Some((pin.left, dead(pin)?)));
-            let Some((_, id)) = holders.max_by_key(|&(left, _)| left) else { return };
-            let readers: Vec<u64> = self
-                .pins
-                .iter()
-                .filter(|(_, pin)| pin.item == Some(id))
-                .map(|(number, _)| number)
-                .collect();
-            for number in readers {
-                if let Some(pin) = self.pins.get_mut(number) {
-                    pin.item = None;
-                }
-            }
-            self.header_mut(id).state &= !state::PINNED;
+            let Some(id) = self.slowest_pin(|header| !header.is(state::LINKED)) else { return };
+            self.revoke(id);
             self.pinned_dead -= self.size(id) as u64;
             self.release(id);
         }
+    }
+    /// Nothing is left that is not in use: whoever has most left to read loses his value, and
+    /// the value goes. `false`: nobody reads.
+    pub(super) fn revoke_slowest(&mut self, now: Seconds) -> bool {
+        let held = self.held;
+        let Some(id) = self.slowest_pin(|_| true).filter(|&id| Some(id) != held) else {
+            return false;
+        };
+        self.revoke(id);
+        if self.header(id).is(state::LINKED) {
+            self.evict(id, now);
+        } else {
+            self.pinned_dead -= self.size(id) as u64;
+            self.release(id);
+        }
+        true
+    }
+    /// The pinned item, of those that qualify, with the most left to read.
+    fn slowest_pin(&self, qualifies: impl Fn(&ItemHeader) -> bool) -> Option<ItemId> {
+        let pins = self.pins.iter().filter_map(|(_, pin)| Some((pin.left, pin.item?)));
+        let pins = pins.filter(|&(_, id)| qualifies(self.header(id)));
+        pins.max_by_key(|&(left, _)| left).map(|(_, id)| id)
+    }
+    /// Take an item from all its readers.
+    fn revoke(&mut self, id: ItemId) {
+        for pin in self.pins.iter_mut().filter(|pin| pin.item == Some(id)) {
+            pin.item = None;
+        }
+        self.header_mut(id).state &= !state::PINNED;
     }
 
     /// Move a chunk of a chain to another chunk of its class. `false`: there is none free.

@@ -50,6 +50,10 @@ impl<T> Table<T> {
             Some((u64::from(*generation) << 32 | place as u64, slot.as_ref()?))
         })
     }
+    /// Entries, to be changed.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.places.iter_mut().filter_map(|(_, slot)| slot.as_mut())
+    }
     /// Entries there are.
     pub(super) fn len(&self) -> usize {
         self.places.len() - self.vacant.len()

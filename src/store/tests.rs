@@ -577,3 +577,39 @@ fn an_overwritten_item_enters_and_leaves_temp() {
     assert_eq!(items(), [0, 0, 0, 1]);
     d.store.assert_valid();
 }
+
+#[test]
+fn readers_that_stall_do_not_keep_others_from_storing() {
+    let d = Driver::new(4 << 20);
+    let mut pins = Vec::new();
+    // More than fits, each pinned once stored: in the end all of memory is being read.
+    for n in 0..12 {
+        let key = format!("k{n}");
+        assert!(is_stored(d.upload(&key, &pattern(500_000, n))), "{n}");
+        let hash = d.store.hash(key.as_bytes());
+        let pin = d.store.session().get(key.as_bytes(), hash, None, d.now, |mut hit| hit.pin());
+        pins.extend(pin);
+        d.store.assert_valid();
+    }
+    assert!(is_stored(d.set("small", b"v")));
+    assert!(is_stored(d.set("middle", &pattern(9_000, 1))));
+    pins.into_iter().for_each(|pin| d.store.unpin(pin));
+    d.store.assert_valid();
+}
+
+#[test]
+fn an_upload_of_many_pages_does_not_hide_those_that_can_go() {
+    let d = Driver::new(16 << 20);
+    let id = d.store.begin_upload(&d.args(b"slow", SetMode::Set), 1_000_000, d.now).unwrap();
+    let more = d.store.begin_upload(&d.args(b"slow2", SetMode::Set), 1_000_000, d.now).unwrap();
+    let last = d.store.begin_upload(&d.args(b"slow3", SetMode::Set), 1_000_000, d.now).unwrap();
+    for id in [&id, &more, &last] {
+        assert_eq!(d.store.append_upload(id, &pattern(999_000, 1), d.now), Received::Taken);
+    }
+    for n in 0..1_000 {
+        assert!(is_stored(d.set(&format!("k{n}"), &pattern(32_000, n))));
+    }
+    assert!(is_stored(d.set("new", &pattern(5_000, 1))));
+    d.store.assert_valid();
+    [id, more, last].into_iter().for_each(|id| d.store.drop_upload(id));
+}
