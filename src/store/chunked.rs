@@ -449,13 +449,16 @@ impl Shard {
         };
         let old = self.find_live(&key, hash, now);
         self.count_set(&args, len as usize);
-        let refusal = self.permit(&args, old);
-        Some(match (refusal, old) {
-            (Some(refusal), _) => {
-                self.release(head);
-                refusal
+        if let Some(refusal) = self.permit(&args, old) {
+            self.release(head);
+            if let (SetMode::Add, Some(old)) = (mode, old) {
+                self.used_now(old, now);
             }
-            (None, Some(old)) if matches!(mode, SetMode::Append | SetMode::Prepend) => {
+            return Some(refusal);
+        }
+        self.count_cas(&args, old.map(|old| self.line(old)));
+        let stored = match old {
+            Some(old) if matches!(mode, SetMode::Append | SetMode::Prepend) => {
                 let mut value = Vec::with_capacity(len as usize);
                 self.copy_value(head, &mut value);
                 self.release(head);
@@ -468,7 +471,8 @@ impl Shard {
                 self.header_mut(head).accessed = super::item::Accessed::at(now);
                 self.link(head, hash, old, now)
             }
-        })
+        };
+        Some(self.refused(&args, len as usize, stored, now))
     }
 
     /// Forget an upload.

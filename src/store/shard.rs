@@ -316,7 +316,7 @@ impl Shard {
         size > self.settings.item_size_max
     }
 
-    /// Whether the store may go ahead, given what is there (`old`); counts cas outcomes.
+    /// Whether the store may go ahead, given what is there (`old`); counts cas refusals.
     pub(super) fn permit(&mut self, args: &SetArgs<'_>, old: Option<ItemId>) -> Option<Stored> {
         if let Some(wanted) = args.compare {
             let Some(id) = old else {
@@ -328,7 +328,6 @@ impl Shard {
                 self.counts.classes[line].cas_badval += 1;
                 return Some(Stored::Exists);
             }
-            self.counts.classes[line].cas_hits += 1;
             return None;
         }
         match (args.mode, old) {
@@ -345,6 +344,14 @@ impl Shard {
         self.counts.classes[class].cmd_set += 1;
     }
 
+    /// Count a cas that went through, under the class of the item it replaced. Not by `permit`:
+    /// out of memory, a store is tried twice.
+    pub(super) fn count_cas(&mut self, args: &SetArgs<'_>, line: Option<ClassId>) {
+        if let (Some(_), Some(line)) = (args.compare, line) {
+            self.counts.classes[line].cas_hits += 1;
+        }
+    }
+
     /// Store a value that is at hand. `OutOfMemory` is not counted yet, and leaves the old item.
     pub(super) fn set(&mut self, args: &SetArgs<'_>, value: &[u8], now: Seconds) -> Stored {
         let old = self.find_live(args.key, args.hash, now);
@@ -359,12 +366,14 @@ impl Shard {
             }
             return refusal;
         }
+        let line = old.map(|old| self.line(old));
         let stored = match old {
             Some(old) if joins => self.join(old, args, value, now),
             _ => self.put(args, value, old, now),
         };
         if stored != Stored::OutOfMemory {
             self.count_set(args, value.len());
+            self.count_cas(args, line);
         }
         stored
     }

@@ -613,3 +613,40 @@ fn an_upload_of_many_pages_does_not_hide_those_that_can_go() {
     d.store.assert_valid();
     [id, more, last].into_iter().for_each(|id| d.store.drop_upload(id));
 }
+
+#[test]
+fn a_long_value_is_added_appended_and_compared_as_a_short_one_is() {
+    let d = Driver::with(StoreConfig { segmented: false, ..config(2 << 20) });
+    let commit = |key: &str, mode, compare, len: usize| {
+        let args = SetArgs { compare, ..d.args(key.as_bytes(), mode) };
+        let id = d.store.begin_upload(&args, len as u32, d.now).unwrap();
+        assert_eq!(d.store.append_upload(&id, &pattern(len, 1), d.now), Received::Taken);
+        d.store.commit_upload(id, d.now)
+    };
+    assert!(is_stored(d.set("a", b"v")) && is_stored(d.set("b", b"v")));
+    assert_eq!(commit("a", SetMode::Add, None, 70_000), Stored::NotStored);
+    let mut first = Vec::new();
+    d.store.cachedump(1, 1, d.now, |key, _, _| {
+        first = key.to_vec();
+        true
+    });
+    assert_eq!(first, b"a", "an add in vain is a use");
+    assert!(is_stored(commit("a", SetMode::Set, Some(d.cas("a")), 70_000)));
+    let stats = d.store.stats(d.now);
+    assert_eq!(stats.classes.iter().map(|c| c.cas_hits).sum::<u64>(), 1);
+    d.store.assert_valid();
+}
+
+#[test]
+fn a_cas_without_memory_is_not_a_hit() {
+    let d = Driver::with(StoreConfig { evict: false, ..config(1 << 20) });
+    let mut n = 0;
+    while is_stored(d.set(&format!("k{n}"), &[b'x'; 50])) {
+        n += 1;
+    }
+    let args = SetArgs { compare: Some(d.cas("k0")), ..d.args(b"k0", SetMode::Set) };
+    assert_eq!(d.store.session().set(&args, &[0; 500], d.now), Stored::OutOfMemory);
+    assert_eq!(d.get("k0").unwrap(), [b'x'; 50]);
+    let stats = d.store.stats(d.now);
+    assert_eq!(stats.classes.iter().map(|c| c.cas_hits).sum::<u64>(), 0);
+}
