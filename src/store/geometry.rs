@@ -24,8 +24,10 @@ pub(super) const SHARDS_MAX: usize = 64;
 /// shard, so a shard should hold several times that.
 pub(super) const SHARD_BYTES_MIN: u64 = 16 << 20;
 /// What memcached adds to key and value when it measures an item against `-I` (PROTOCOL 9.1:
-/// header 48, CAS 8, NUL 1, CR LF 2). The same values fit here as there.
-pub(super) const MEMCACHED_OVERHEAD: u64 = 48 + 8 + 1 + 2;
+/// header 48, NUL 1, CR LF 2). The same values fit here as there.
+pub(super) const MEMCACHED_OVERHEAD: u64 = 48 + 1 + 2;
+/// And for the CAS, unless -C.
+pub(super) const MEMCACHED_CAS: u64 = 8;
 
 /// Ids address every unit of a page, and no more.
 const _: () = assert!(PAGE_SIZE == ITEM_ALIGN << UNIT_BITS);

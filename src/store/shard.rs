@@ -8,7 +8,7 @@
 
 use super::arena::Arena;
 use super::chunked::{Pin, Upload};
-use super::geometry::{HEADER_SIZE, MEMCACHED_OVERHEAD};
+use super::geometry::{HEADER_SIZE, MEMCACHED_CAS, MEMCACHED_OVERHEAD};
 use super::hash::{KeyHash, KeyHasher};
 use super::index::Index;
 use super::item::{Accessed, Chain, ItemHeader, ItemId, Queue, state};
@@ -312,7 +312,8 @@ impl Shard {
     /// Whether memcached would refuse the item for its size: the same values fit here as there.
     pub(super) fn too_large(&self, args: &SetArgs<'_>, len: usize) -> bool {
         let flags = if args.flags == 0 { 0 } else { 4 };
-        let size = MEMCACHED_OVERHEAD + args.key.len() as u64 + flags + len as u64;
+        let cas = if self.settings.use_cas { MEMCACHED_CAS } else { 0 };
+        let size = MEMCACHED_OVERHEAD + cas + args.key.len() as u64 + flags + len as u64;
         size > self.settings.item_size_max
     }
 

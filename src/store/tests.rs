@@ -650,3 +650,12 @@ fn a_cas_without_memory_is_not_a_hit() {
     let stats = d.store.stats(d.now);
     assert_eq!(stats.classes.iter().map(|c| c.cas_hits).sum::<u64>(), 0);
 }
+
+#[test]
+fn the_size_limit_is_memcacheds() {
+    for (use_cas, longest) in [(true, 1_048_516), (false, 1_048_524)] {
+        let d = Driver::with(StoreConfig { use_cas, ..config(16 << 20) });
+        assert!(is_stored(d.set("k", &vec![0; longest])));
+        assert_eq!(d.set("k", &vec![0; longest + 1]), Stored::TooLarge);
+    }
+}
