@@ -306,10 +306,14 @@ impl Store {
     /// # Errors
     /// The kernel's, when it will not reserve (or, preallocating, give) the memory.
     pub fn new(config: StoreConfig) -> io::Result<Store> {
+        let shards = geometry::shard_count(config.limit_bytes, config.threads);
+        // Pins and uploads are named with eight bits of shard: 8 TiB.
+        if shards > 256 {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "more than 8 TiB of items"));
+        }
         let pages = (config.limit_bytes / PAGE_SIZE as u64).max(1) as usize;
         let backing = if config.preallocate { Backing::Preallocated } else { Backing::Huge };
         let pool = PagePool::new(pages, backing)?;
-        let shards = geometry::shard_count(config.limit_bytes, config.threads);
         let bits = shards.trailing_zeros();
         let settings = Settings::new(&config);
         let hasher = KeyHasher::new(config.seed);

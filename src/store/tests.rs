@@ -659,3 +659,8 @@ fn the_size_limit_is_memcacheds() {
         assert_eq!(d.set("k", &vec![0; longest + 1]), Stored::TooLarge);
     }
 }
+
+#[test]
+fn a_limit_beyond_what_names_can_reach_is_an_error() {
+    assert!(Store::new(config(16 << 40)).is_err());
+}
