@@ -11,7 +11,7 @@
 use super::geometry::HEADER_SIZE;
 use super::item::{Chain, ItemHeader, ItemId, state};
 use super::shard::{Shard, plain_size};
-use super::{PinRead, Seconds, SetArgs, SetMode, Stored};
+use super::{Deadline, KeyHash, PinRead, Seconds, SetArgs, SetMode, Stored};
 
 /// Chains longer than this are freed a few chunks at a time.
 const FREED_AT_ONCE: u32 = 2 << 20;
@@ -39,6 +39,25 @@ pub(super) struct Upload {
     received: u32,
     /// When the last bytes came.
     active: Seconds,
+}
+
+/// An upload's operands.
+pub(super) struct UploadArgs {
+    key: Box<[u8]>,
+    hash: KeyHash,
+    flags: u32,
+    deadline: Deadline,
+    mode: SetMode,
+    compare: Option<u64>,
+    /// Announced length.
+    pub(super) len: u32,
+}
+
+impl UploadArgs {
+    pub(super) fn args(&self) -> SetArgs<'_> {
+        let UploadArgs { ref key, hash, flags, deadline, mode, compare, .. } = *self;
+        SetArgs { key, hash, flags, deadline, mode, compare }
+    }
 }
 
 impl Shard {
@@ -435,19 +454,12 @@ impl Shard {
 
     /// All bytes are there: store the value.
     pub(super) fn commit_upload(&mut self, number: u64, now: Seconds) -> Option<Stored> {
-        let Upload { head, key, mode, compare, len, received, .. } = self.uploads.remove(number)?;
+        let owned = self.upload_args(number)?;
+        let Upload { head, mode, len, received, .. } = self.uploads.remove(number)?;
         assert_eq!(len, received, "an upload is committed whole");
         self.in_flight.sub(received as usize);
-        let hash = self.hasher.hash(&key);
-        let args = SetArgs {
-            key: &key,
-            hash,
-            flags: self.flags(head),
-            deadline: self.header(head).deadline,
-            mode,
-            compare,
-        };
-        let old = self.find_live(&key, hash, now);
+        let (args, hash) = (owned.args(), owned.hash);
+        let old = self.find_live(args.key, hash, now);
         self.count_set(&args, len as usize);
         if let Some(refusal) = self.permit(&args, old) {
             self.release(head);
@@ -482,22 +494,18 @@ impl Shard {
             self.release(upload.head);
         }
     }
-    /// The head of an upload, for counting.
-    pub(super) fn upload_args<R>(
-        &self,
-        number: u64,
-        with: impl FnOnce(SetArgs<'_>, u32) -> R,
-    ) -> Option<R> {
+    /// What an upload is to become, in memory of its own: the shard may change meanwhile.
+    pub(super) fn upload_args(&self, number: u64) -> Option<UploadArgs> {
         let upload = self.uploads.get(number)?;
-        let args = SetArgs {
-            key: &upload.key,
+        Some(UploadArgs {
             hash: self.hasher.hash(&upload.key),
+            key: upload.key.clone(),
             flags: self.flags(upload.head),
             deadline: self.header(upload.head).deadline,
             mode: upload.mode,
             compare: upload.compare,
-        };
-        Some(with(args, upload.len))
+            len: upload.len,
+        })
     }
     /// The heads of unfinished uploads, for `check.rs`.
     pub(super) fn upload_heads(&self) -> impl Iterator<Item = (ItemId, u32)> {

@@ -452,12 +452,7 @@ impl Store {
     /// It was received whole but ended badly: counts a cmd_set, stores nothing.
     pub fn spoil_upload(&self, id: UploadId) {
         let (slot, number) = inside(id.0);
-        let mut shard = self.slots[slot].lock();
-        let owned = shard.upload_args(number, |args, len| (args.key.to_vec(), args.flags, len));
-        if let Some((key, flags, len)) = owned {
-            shard.count_set_of(&key, flags, len as usize);
-        }
-        shard.drop_upload(number);
+        self.slots[slot].lock().upload_spoiled(number);
     }
 
     /// A shard is out of memory and has nothing left to evict: have another one give up a page.

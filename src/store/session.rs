@@ -3,7 +3,6 @@
 //! With one shard the lock is taken once for the visit (32 keys must not mean 32 locks); with
 //! more it is taken for each verb, since neighbours in a batch rarely share a shard.
 
-use super::item::state;
 use super::shard::Shard;
 use super::{Counted, Deadline, Deleted, Hit, KeyHash, Seconds, SetArgs, SetMode, Store, Stored};
 use crate::sync::MutexGuard;
@@ -170,10 +169,7 @@ impl Shard {
             Stored::OutOfMemory => self.count_no_memory(args, len),
             other => return other,
         }
-        // A cas keeps what it did not replace.
-        if args.mode == SetMode::Set && args.compare.is_none() {
-            self.forget_stale(args, now);
-        }
+        self.forget_stale(args, now);
         match (stored, args.mode) {
             // memcached's append and prepend report a failed join as not stored.
             (Stored::OutOfMemory, SetMode::Append | SetMode::Prepend) => Stored::NotStored,
@@ -187,28 +183,29 @@ impl Shard {
         let class = class.unwrap_or(self.slabs.last_class());
         self.counts.classes[class].outofmemory += 1;
     }
+    /// Only a plain `set` may not leave what it failed to replace (PROTOCOL 1.4, rows 6 and 7).
     fn forget_stale(&mut self, args: &SetArgs<'_>, now: Seconds) {
-        if let Some(id) = self.find_live(args.key, args.hash, now) {
-            debug_assert!(self.header(id).is(state::LINKED), "a found item is linked");
+        if args.mode == SetMode::Set
+            && args.compare.is_none()
+            && let Some(id) = self.find_live(args.key, args.hash, now)
+        {
             self.remove(id, args.hash);
         }
     }
-    /// An upload found no memory half-way: count that, and forget it.
+    /// An upload found no memory half-way.
     pub(super) fn upload_failed(&mut self, number: u64, now: Seconds) {
-        let owned =
-            self.upload_args(number, |args, len| (args.key.to_vec(), args.mode, args.compare, len));
+        let owned = self.upload_args(number);
         self.drop_upload(number);
-        if let Some((key, mode, compare, len)) = owned {
-            let (hash, flags, deadline) = (self.hasher.hash(&key), 0, 0);
-            let args = SetArgs { key: &key, hash, flags, deadline, mode, compare };
-            self.refused(&args, len as usize, Stored::OutOfMemory, now);
+        if let Some(owned) = owned {
+            self.refused(&owned.args(), owned.len as usize, Stored::OutOfMemory, now);
         }
     }
-    /// Count a storage command that was received whole and not stored.
-    pub(super) fn count_set_of(&mut self, key: &[u8], flags: u32, len: usize) {
-        let (hash, deadline, compare) = (self.hasher.hash(key), 0, None);
-        let mode = SetMode::Set;
-        self.count_set(&SetArgs { key, hash, flags, deadline, mode, compare }, len);
+    /// An upload was received whole, but its data block ended badly.
+    pub(super) fn upload_spoiled(&mut self, number: u64) {
+        if let Some(owned) = self.upload_args(number) {
+            self.count_set(&owned.args(), owned.len as usize);
+        }
+        self.drop_upload(number);
     }
     /// Evict a page's worth and give the page back to the pool, for another shard. `false`: no
     /// page can be emptied.
