@@ -41,7 +41,7 @@ use inbox::Message;
 use listener::Acceptor;
 use worker::Worker;
 
-/// Bind, log where we listen, call `ready`, start the threads, wait for a signal, stop in order.
+/// Bind, log where we listen, start the threads, call `ready`, wait for a signal, stop in order.
 /// `ready` writes the pid file and lets the parent of a daemon go; an error from it ends the run.
 /// Error texts are whole sentences for the operator; main exits with 71 (EX_OSERR) on any.
 pub fn run(config: Config, ready: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
