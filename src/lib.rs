@@ -1,6 +1,89 @@
-//! slabd: a memcached-protocol cache daemon.
+//! slabd: a cache daemon that speaks memcached's protocol.
 //!
-//! (The map, the layers and the invariants: written when the pieces stand.)
+//! # The map
+//!
+//! Bytes become a [`Request`](protocol::Request) in a pure function; a request meets the
+//! [`Store`](store::Store) in one dispatch, [`commands::execute`]; the answer is appended to a byte
+//! vector by a [`Reply`](protocol::Reply) that knows the asker's dialect. The server moves bytes
+//! and owns every thread; `ops` is everything the operator sees.
+//!
+//! ```text
+//! socket ─▶ stream ─▶ buffer ─▶ protocol::parse ─▶ Request ─▶ commands::execute ─▶ Store ─▶ shard
+//! socket ◀─ stream ◀─ output bytes ◀── protocol::Reply ◀───────────┘ item view, still locked
+//! ```
+//!
+//! | folder | is | may name |
+//! |---|---|---|
+//! | [`sys`], `sync` | libc; std's or loom's locks | nothing of ours |
+//! | [`store`] | the engine: shards over pages of memory | `sync`, `sys` |
+//! | [`protocol`] | bytes to requests, answers to bytes | nothing of ours |
+//! | [`ops`] | options, counts, statistics, the log | `store`, `sync`, `sys` |
+//! | [`commands`] | every verb there is | `protocol`, `store`, `ops` |
+//! | [`server`] | every socket and every thread | all of the above |
+//!
+//! `tests/tidy.rs` holds the source to this table.
+//!
+//! # Where to begin
+//!
+//! `server/stage.rs` shows the whole flow of data on a few screens; [`commands`] lists every verb;
+//! then `store/arena.rs` and `store/geometry.rs` (their head comments), `store/shard.rs`, and
+//! `protocol/text.rs`. A test is a conversation: see `tests/text/get_set.rs`, and write one.
+//!
+//! # What is always true
+//!
+//! - Only `server` knows sockets and starts threads. Only `sys` calls libc.
+//! - The store has never heard of a protocol, the protocol never of the store.
+//! - Nothing below `server` reads a clock: `now` is an argument, so expiry is an ordinary test.
+//! - No reference into a shard outlives its lock. Outside a shard an item is named only by a
+//!   [`PinId`](store::PinId) or an [`UploadId`](store::UploadId), places in a table its shard owns.
+//! - A lock is never taken while another is held.
+//! - Unsafe code is in `store/arena.rs` and `sys`; the first is sound for any argument.
+//! - Memory for items is obtained through one `PagePool`, and running out is a normal outcome.
+//! - A request is executed whole or not at all; a malformed one costs its sender, nobody else.
+//! - Every queue, buffer and loop has a limit, and the line that meets it says what happens there.
+//! - Counters have one writer each.
+//! - Background work is done in bounded steps, under the same lock as everyone else.
+//!
+//! # Decisions, and what was weighed
+//!
+//! **Shards.** The store is a power-of-two number of `Mutex<Shard>`; a shard is plain `&mut self`
+//! code. How many follows from memory and workers (`store/geometry.rs`): one at `-t 1`, since a
+//! batch of 32 keys should not take 32 locks. Weighed: memcached's item, LRU and slab locks (an
+//! order to keep), and messages between cores (a wake-up a hop).
+//!
+//! **Ids, not pointers.** An item is named by 32 bits: page and offset in units of 8 bytes. Links
+//! cost half, items can move (page moves, later a warm restart), and a wrong id is a wrong answer,
+//! never a wild pointer.
+//!
+//! **Headers of 24 bytes, no terminators.** A 48-bit store count serves three ends: the CAS a
+//! client sees (count × shards + shard), and the mark of a flush: everything stored under an
+//! earlier count is dead, so `flush_all` costs nothing and needs no time of storage in the header.
+//! The last access has 16 bits, exact for nine hours and then to 64 s.
+//!
+//! **Index.** Buckets of one cache line with one-byte tags; linear hashing adds a bucket at a time,
+//! so growth is never felt. It lies outside `-m`, like connection buffers: `-m` is item memory.
+//!
+//! **Batches.** All requests that arrived are parsed, their index buckets prefetched, then their
+//! items, then they run; all connections ready in one poll share the stage. Two system calls serve
+//! a lone request: one read, one write; a short read means that the socket is empty.
+//!
+//! **Copies.** A value up to 64 KiB is copied once in and once out under its shard's lock. A longer
+//! one is received into an unlinked chain of chunks as it arrives, and sent in slices from a
+//! *pinned* chain: replaced or deleted meanwhile, it stays until its reader is done.
+//!
+//! **Expiry.** A dead item goes when it is met, or when its page's earliest deadline has passed:
+//! pages are kept in order of those, so both the crawler and a store that needs memory go straight
+//! to pages where something has died, and nothing alive is evicted while something dead remains.
+//!
+//! **Memory between classes.** A class that needs a chunk takes, in this order: its own free ones,
+//! a page of the pool, what is dead, an empty page of another class, its own oldest item. Every
+//! few evictions its claim is weighed against the class whose oldest item has been idle longest,
+//! and a page moves at once; no clock drives it.
+//!
+//! **A panic ends the process** (`panic = "abort"`): a half-changed shard is a cache that lies.
+//!
+//! **No traits of our own** until something outside this repository needs one. Closed sets are
+//! enums, so that the compiler lists what a change touches.
 
 pub mod commands;
 pub mod ops;
