@@ -8,6 +8,11 @@ use std::time::Duration;
 use crate::common::Rng;
 use crate::generator::{Conversation, Step};
 
+/// Said at the end, so often that a value cut short is complete: memcached sends no answer while
+/// it waits for the rest of a value, and drops what it has not sent if the client ends there.
+pub const PADDING: &[u8] = b"version\r\n";
+const PADDING_TIMES: usize = 40;
+
 /// What a server said, and how it ended.
 pub struct Outcome {
     /// Every byte.
@@ -44,9 +49,10 @@ pub fn play(
             }
         }
     }
+    pending.extend_from_slice(&PADDING.repeat(PADDING_TIMES));
     say(&mut stream, &pending, conversation.cuts);
     if patient {
-        std::thread::sleep(Duration::from_millis(3));
+        std::thread::sleep(Duration::from_millis(1));
     }
     let _ = stream.shutdown(Shutdown::Write); // the server may have closed already
     match stream.read_to_end(&mut heard.bytes) {

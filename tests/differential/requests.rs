@@ -5,7 +5,7 @@ const STORAGE: [&[u8]; 6] = [b"set", b"add", b"replace", b"append", b"prepend", 
 
 /// A predicate by the name that `differences.txt` uses.
 pub fn predicate(name: &str) -> Option<fn(&[u8]) -> bool> {
-    let known: [(&str, fn(&[u8]) -> bool); 15] = [
+    let known: [(&str, fn(&[u8]) -> bool); 24] = [
         ("too-few-words", |step| any(step, too_few_words)),
         ("short-line", |step| step.split_inclusive(|&b| b == b'\n').any(|line| line.len() < 4)),
         ("leading-space", |step| any(step, |line| line.starts_with(b" "))),
@@ -20,6 +20,20 @@ pub fn predicate(name: &str) -> Option<fn(&[u8]) -> bool> {
         ("touch-number", |step| any(step, |line| is(line, &[b"touch", b"gat", b"gats"]))),
         ("unknown-noreply", |step| any(step, |line| line.ends_with(b"noreply"))),
         ("http", |step| any(step, |line| line.windows(5).any(|part| part == b"HTTP/"))),
+        ("long-get-key", |step| {
+            any(step, |line| {
+                is(line, &[b"get", b"gets", b"gat", b"gats"])
+                    && words(line).iter().any(|w| w.len() > 250)
+            })
+        }),
+        ("too-large", |step| any(step, |line| storage(line) && length(line) > 1 << 20)),
+        ("extra-words", |step| any(step, extra_words)),
+        ("nul-byte", |step| step.contains(&0)),
+        ("inner-cr", |step| any(step, |line| line.contains(&b'\r'))),
+        ("bget", |step| any(step, |line| is(line, &[b"bget"]))),
+        ("storage", |step| any(step, storage)),
+        ("shutdown", |step| any(step, |line| is(line, &[b"shutdown"]))),
+        ("stats", |step| any(step, |line| is(line, &[b"stats"]))),
         ("any", |_| true),
     ];
     known.into_iter().find(|(known, _)| *known == name).map(|(_, predicate)| predicate)
@@ -65,6 +79,10 @@ fn too_few_words(line: &[u8]) -> bool {
     count(line) < wanted
 }
 
+fn extra_words(line: &[u8]) -> bool {
+    is(line, &[b"touch", b"incr", b"decr"]) && count(line) > 3
+}
+
 fn digits(word: &[u8]) -> bool {
     !word.is_empty() && word.iter().all(u8::is_ascii_digit)
 }
@@ -88,6 +106,11 @@ fn bad_storage_number(line: &[u8]) -> bool {
                 || expiry.is_none()
                 || cas
         })
+}
+
+fn length(line: &[u8]) -> u64 {
+    let word = words(line).get(4).copied().unwrap_or_default();
+    std::str::from_utf8(word).ok().and_then(|word| word.parse().ok()).unwrap_or(0)
 }
 
 fn bad_length(line: &[u8]) -> bool {

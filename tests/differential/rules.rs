@@ -11,6 +11,7 @@ pub struct Rule {
     /// How often it excused a conversation.
     pub met: usize,
     request: fn(&[u8]) -> bool,
+    earlier: bool,
     theirs: &'static str,
     ours: &'static str,
 }
@@ -28,15 +29,21 @@ fn parse(line: &'static str) -> Rule {
     };
     assert!(section.starts_with(|c: char| c.is_ascii_digit()), "no section of PROTOCOL.md: {line}");
     assert!(!why.is_empty(), "no reason: {line}");
+    let (earlier, request) = match request.strip_prefix("earlier ") {
+        Some(request) => (true, request),
+        None => (false, request),
+    };
     let request = requests::predicate(request)
         .unwrap_or_else(|| panic!("differences.txt: no predicate {request}: {line}"));
-    Rule { name, met: 0, request, theirs, ours }
+    Rule { name, met: 0, request, earlier, theirs, ours }
 }
 
 impl Rule {
-    /// It explains why the answers to `request`, as far as they were not common, differ.
-    pub fn explains(&self, request: &[u8], theirs: &[u8], ours: &[u8]) -> bool {
-        (self.request)(request) && begins(theirs, self.theirs) && begins(ours, self.ours)
+    /// It explains why the answers to the last of what was `said` (from `request` on) differ, as
+    /// far as they were not common.
+    pub fn explains(&self, said: &[u8], request: usize, theirs: &[u8], ours: &[u8]) -> bool {
+        let relevant = if self.earlier { said } else { &said[request..] };
+        (self.request)(relevant) && begins(theirs, self.theirs) && begins(ours, self.ours)
     }
 }
 
