@@ -27,7 +27,7 @@ pub fn conversation(seed: u64, tag: &str) -> Conversation {
     let keys: Vec<String> = (0..4).map(|i| key(rng, tag, i)).collect();
     let steps = match rng.below(10) {
         0 => with_cas(rng, &keys),
-        1..=4 => (0..1 + rng.below(12)).map(|_| Step::Say(valid(rng, &keys))).collect(),
+        1..=5 => (0..1 + rng.below(12)).map(|_| Step::Say(valid(rng, &keys))).collect(),
         _ => mutated(rng, &keys),
     };
     Conversation { steps, cuts }
@@ -62,11 +62,11 @@ fn with_cas(rng: &mut Rng, keys: &[String]) -> Vec<Step> {
 fn mutated(rng: &mut Rng, keys: &[String]) -> Vec<Step> {
     let mut steps = Vec::new();
     for number in 0..1 + rng.below(10) {
-        let mut bytes = match rng.below(8) {
+        let mut bytes = match rng.below(14) {
             0 => odd(rng, keys),
             _ => valid(rng, keys),
         };
-        if rng.one_in(4) {
+        if rng.one_in(6) {
             for _ in 0..1 + rng.below(3) {
                 mutate(rng, &mut bytes);
             }
@@ -187,6 +187,19 @@ fn odd(rng: &mut Rng, keys: &[String]) -> Vec<u8> {
         format!("{}get {key}", " ".repeat(rng.below(3))),
         "quit".into(),
         "shutdown".into(),
+        "stats s".into(),
+        format!("set {key} 0 0 5000\r\nabc"),
+        "flush_all 0 x".into(),
+        "flush_all noreply 0".into(),
+        "verbosity 0\t".into(),
+        "flush_all 0 0".into(),
+        "flush_all 0\r0".into(),
+        "gat 0".into(),
+        format!("bget {key}"),
+        format!("touch {key} 0 0"),
+        format!("set {key} 0 0 +3\r\nabc"),
+        format!("incr {key} +1"),
+        format!("get {key}\0 {key}"),
     ];
     (lines[rng.below(lines.len())].clone() + "\r\n").into_bytes()
 }

@@ -13,6 +13,7 @@ mod requests;
 mod rules;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use common::{Server, readable};
 use generator::{Conversation, Step, conversation};
@@ -100,8 +101,15 @@ impl Comparison {
             rule.met += 1;
             return None;
         }
+        // A delayed flush, asked for in passing by a mutated line, may just be due on one side.
+        std::thread::sleep(Duration::from_millis(2100));
+        let (_, our_second, their_second) = self.play_both(seed, culprit, true);
+        if self.alike(&our_second, &their_second) {
+            self.unsteady += 1;
+            return None;
+        }
         Some(format!(
-            "SLABD_DIFFERENTIAL_SEED={seed} SLABD_DIFFERENTIAL_COUNT=1, step {culprit} of {steps}:\n{}\
+            "SLABD_DIFFERENTIAL_SEED={seed} SLABD_DIFFERENTIAL_COUNT=1, step {culprit}:\n{}\
              slabd:\n{}memcached{}:\n{}",
             readable(&said[request..]),
             beginning(our_rest),

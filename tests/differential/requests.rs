@@ -5,7 +5,7 @@ const STORAGE: [&[u8]; 6] = [b"set", b"add", b"replace", b"append", b"prepend", 
 
 /// A predicate by the name that `differences.txt` uses.
 pub fn predicate(name: &str) -> Option<fn(&[u8]) -> bool> {
-    let known: [(&str, fn(&[u8]) -> bool); 24] = [
+    let known: [(&str, fn(&[u8]) -> bool); 25] = [
         ("too-few-words", |step| any(step, too_few_words)),
         ("short-line", |step| step.split_inclusive(|&b| b == b'\n').any(|line| line.len() < 4)),
         ("leading-space", |step| any(step, |line| line.starts_with(b" "))),
@@ -30,6 +30,7 @@ pub fn predicate(name: &str) -> Option<fn(&[u8]) -> bool> {
         ("extra-words", |step| any(step, extra_words)),
         ("nul-byte", |step| step.contains(&0)),
         ("inner-cr", |step| any(step, |line| line.contains(&b'\r'))),
+        ("flush-words", |step| any(step, |line| is(line, &[b"flush_all"]) && count(line) > 1)),
         ("bget", |step| any(step, |line| is(line, &[b"bget"]))),
         ("storage", |step| any(step, storage)),
         ("shutdown", |step| any(step, |line| is(line, &[b"shutdown"]))),
