@@ -39,6 +39,8 @@ pub(super) struct Upload {
     received: u32,
     /// When the last bytes came.
     active: Seconds,
+    /// Its place in the order in which uploads began.
+    begun: u64,
 }
 
 /// An upload's operands.
@@ -420,7 +422,9 @@ impl Shard {
         let Some(head) = self.new_chained(args, now) else { return Err(Stored::OutOfMemory) };
         let (mode, compare) = (args.mode, args.compare);
         let key = args.key.into();
-        Ok(self.uploads.insert(Upload { head, key, mode, compare, len, received: 0, active: now }))
+        let (received, active, begun) = (0, now, self.in_flight.begin());
+        let upload = Upload { head, key, mode, compare, len, received, active, begun };
+        Ok(self.uploads.insert(upload))
     }
 
     /// The next bytes of an upload; on `false` the upload is kept, so that the caller may find
@@ -445,11 +449,11 @@ impl Shard {
         Some((done, taken as usize))
     }
     /// The upload, other than `but`, that made the least progress of late: when its last bytes
-    /// came, how many it has, its number.
-    pub(super) fn stalest_upload(&self, but: Option<u64>) -> Option<(Seconds, u32, u64)> {
+    /// came, when it began (of those active in one second the oldest is the slowest), its number.
+    pub(super) fn stalest_upload(&self, but: Option<u64>) -> Option<(Seconds, u64, u64)> {
         let others = self.uploads.iter().filter(|&(number, _)| Some(number) != but);
         let holders = others.filter(|(_, upload)| upload.received > 0);
-        holders.map(|(number, upload)| (upload.active, upload.received, number)).min()
+        holders.map(|(number, upload)| (upload.active, upload.begun, number)).min()
     }
 
     /// All bytes are there: store the value.

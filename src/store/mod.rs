@@ -236,6 +236,7 @@ impl Event {
 #[derive(Debug, Clone)]
 struct InFlight {
     bytes: Arc<AtomicU64>,
+    begun: Arc<AtomicU64>,
     max: u64,
 }
 
@@ -243,6 +244,10 @@ impl InFlight {
     /// Whether `n` more would pass the cap.
     fn exceeds(&self, n: usize) -> bool {
         self.bytes.load(Ordering::Relaxed) + n as u64 > self.max
+    }
+    /// The number of a new upload, rising over all shards.
+    fn begin(&self) -> u64 {
+        self.begun.fetch_add(1, Ordering::Relaxed)
     }
     fn add(&self, n: usize) {
         self.bytes.fetch_add(n as u64, Ordering::Relaxed);
@@ -324,6 +329,7 @@ impl Store {
             if config.hash_power == 0 { 6 } else { config.hash_power.saturating_sub(bits + 3) };
         let in_flight = InFlight {
             bytes: Arc::new(AtomicU64::new(0)),
+            begun: Arc::new(AtomicU64::new(0)),
             max: (config.limit_bytes / 4).max(config.item_size_max),
         };
         let slot = |number: usize| -> io::Result<Slot> {
@@ -430,7 +436,7 @@ impl Store {
         let stalest = |slot: usize| {
             let but = (slot == asking_slot).then_some(asking);
             let found = self.slots[slot].lock().stalest_upload(but);
-            found.map(|(active, received, number)| (active, received, slot, number))
+            found.map(|(active, begun, number)| (active, begun, slot, number))
         };
         if let Some((_, _, slot, number)) = (0..self.slots.len()).filter_map(stalest).min() {
             self.slots[slot].lock().upload_failed(number, now);
