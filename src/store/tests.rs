@@ -606,11 +606,19 @@ fn an_upload_of_many_pages_does_not_hide_those_that_can_go() {
     for id in [&id, &more, &last] {
         assert_eq!(d.store.append_upload(id, &pattern(999_000, 1), d.now), Received::Taken);
     }
-    for n in 0..1_000 {
+    // What is next in line to go is being read, so a page has to be searched for.
+    assert!(is_stored(d.upload("first", &pattern(70_000, 1))));
+    let hash = d.store.hash(b"first");
+    let pin = d.store.session().get(b"first", hash, None, d.now, |mut hit| hit.pin()).unwrap();
+    let mut n = 0;
+    while d.store.stats(d.now).pages_free > 0 {
         assert!(is_stored(d.set(&format!("k{n}"), &pattern(32_000, n))));
+        n += 1;
     }
     assert!(is_stored(d.set("new", &pattern(5_000, 1))));
     d.store.assert_valid();
+    assert_eq!(d.store.read_pin(&pin, 1, &mut Vec::new()), PinRead::More);
+    d.store.unpin(pin);
     [id, more, last].into_iter().for_each(|id| d.store.drop_upload(id));
 }
 
