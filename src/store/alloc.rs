@@ -13,6 +13,9 @@ use super::slab::ClassId;
 /// Pages searched for dead items before an allocation gives up on them: at some 4 µs a page this
 /// bounds the time a store may take.
 const REAP_PAGES: usize = 32;
+/// Dead items after which a search under the lock ends, at the end of a page: at some 400 ns each,
+/// a page full of the smallest takes a third of a millisecond.
+pub(super) const REAPED_MAX: usize = 256;
 /// Tails looked at in one eviction: active ones are promoted, so a whole queue of them must not
 /// be walked.
 const TAIL_LOOKS: usize = 8;
@@ -108,10 +111,12 @@ impl Shard {
     /// Free what is dead until the class has a chunk, some page is empty, or nothing dead is
     /// left (within a bound).
     fn reap(&mut self, class: ClassId, now: Seconds) {
+        let mut reaped = 0;
         for _ in 0..REAP_PAGES {
             let Some(page) = self.dead_page(now) else { return };
-            self.scan(page, now, Reaper::Store);
-            if self.slabs.free(class) > 0 || self.slabs.empty_page().is_some() {
+            reaped += self.scan(page, now, Reaper::Store);
+            let found = self.slabs.free(class) > 0 || self.slabs.empty_page().is_some();
+            if found || reaped >= REAPED_MAX {
                 return;
             }
         }
@@ -126,9 +131,9 @@ impl Shard {
         self.slabs.due_page(now)
     }
 
-    /// Free the dead items of a page and learn when the next one dies.
-    pub(super) fn scan(&mut self, page: usize, now: Seconds, reaper: Reaper) {
-        let mut earliest = 0;
+    /// Free the dead items of a page, how many, and learn when the next one dies.
+    pub(super) fn scan(&mut self, page: usize, now: Seconds, reaper: Reaper) -> usize {
+        let (mut earliest, mut reaped) = (0, 0);
         for id in self.slabs.chunks(page) {
             let header = self.header(id);
             if !header.is_item() || !header.is(state::LINKED) {
@@ -141,11 +146,13 @@ impl Shard {
             let header = self.header(id);
             if self.is_dead(header, now) && self.held != Some(id) {
                 self.reap_item(id, now, reaper);
+                reaped += 1;
             } else if header.deadline != 0 && (earliest == 0 || header.deadline < earliest) {
                 earliest = header.deadline;
             }
         }
         self.slabs.scanned(page, earliest);
+        reaped
     }
 
     fn reap_item(&mut self, id: ItemId, now: Seconds, reaper: Reaper) {

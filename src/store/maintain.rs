@@ -3,12 +3,13 @@
 //! access times.
 
 use super::Seconds;
-use super::alloc::{DOOMED_STEP, Reaper};
+use super::alloc::{DOOMED_STEP, REAPED_MAX, Reaper};
 use super::item::{Accessed, Queue, state};
 use super::shard::Shard;
 use super::slab::ClassId;
 
-/// Pages searched for dead items in one step: some 30 µs.
+/// Pages searched for dead items in one step: some 30 µs, and the time to free what is found
+/// (`REAPED_MAX`).
 const CRAWL_PAGES: usize = 8;
 /// Queue moves per class and step.
 const MOVES: usize = 64;
@@ -39,7 +40,11 @@ impl Shard {
 
     /// Reap a few pages that hold dead items.
     fn crawl(&mut self, now: Seconds) -> bool {
+        let mut reaped = 0;
         for step in 0..CRAWL_PAGES {
+            if reaped >= REAPED_MAX {
+                break;
+            }
             let Some(page) = self.dead_page(now) else {
                 self.counts.crawler_running = false;
                 return false;
@@ -48,7 +53,7 @@ impl Shard {
                 self.counts.crawler_running = true;
                 self.counts.crawler_starts += 1;
             }
-            self.scan(page, now, Reaper::Crawler);
+            reaped += self.scan(page, now, Reaper::Crawler);
         }
         true
     }

@@ -476,7 +476,7 @@ impl Store {
     /// second.
     pub fn maintain(&self, now: Seconds) {
         /// Steps a shard may take in one round.
-        const STEPS: usize = 8;
+        const STEPS: usize = 16;
         for slot in &self.slots {
             for _ in 0..STEPS {
                 let mut shard = slot.lock();

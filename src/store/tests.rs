@@ -672,3 +672,22 @@ fn the_size_limit_is_memcacheds() {
 fn a_limit_beyond_what_names_can_reach_is_an_error() {
     assert!(Store::new(config(16 << 40)).is_err());
 }
+
+#[test]
+fn a_step_of_the_crawler_frees_a_page_or_so_and_no_more() {
+    let mut d = Driver::new(8 << 20);
+    for n in 0..50_000 {
+        d.set_until(&format!("k{n}"), b"v", d.now + 1);
+    }
+    d.now += 1;
+    let mut steps = 0;
+    let items = || d.store.stats(d.now).items;
+    while items() > 0 {
+        let before = items();
+        d.store.slots[0].lock().maintain(d.now);
+        assert!(before - items() <= 256 + 910, "{before}");
+        steps += 1;
+    }
+    assert!(steps < 100);
+    d.store.assert_valid();
+}
