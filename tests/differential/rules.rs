@@ -1,6 +1,6 @@
 //! The list of deliberate differences: read from `differences.txt`, matched, counted.
 
-use crate::requests;
+use crate::requests::{self, Predicate};
 
 const LIST: &str = include_str!("differences.txt");
 
@@ -10,7 +10,7 @@ pub struct Rule {
     pub name: &'static str,
     /// How often it excused a conversation.
     pub met: usize,
-    request: fn(&[u8]) -> bool,
+    request: Predicate,
     earlier: bool,
     theirs: &'static str,
     ours: &'static str,
