@@ -5,8 +5,8 @@
 //!
 //! Invariants, for every page: `used + free == fresh ≤ chunks per page`; a page with a chunk to
 //! give is in its class's `partial` list once (which may also name pages of the class that have
-//! none); `used == 0` exactly for the pages in `empty`; `next_expiry` is no later than the deadline of
-//! any item in it, and (next_expiry, page) is in `due` unless it is `NEVER`.
+//! none); `used == 0` exactly for the pages in `empty`; `next_expiry` is no later than the
+//! deadline of any item in it, and (next_expiry, page) is in `due` unless it is `NEVER`.
 
 use std::collections::BTreeSet;
 

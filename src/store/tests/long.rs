@@ -1,0 +1,205 @@
+//! Values longer than a chunk: uploads, pins, chains.
+
+use super::*;
+
+#[test]
+fn an_uploaded_value_appears_when_committed_and_not_before() {
+    let d = Driver::new(64 << 20);
+    d.set("k", b"old");
+    let value = pattern(900_000, 3);
+    let id = d.store.begin_upload(&d.args(b"k", SetMode::Set), 900_000, d.now).unwrap();
+    assert_eq!(d.store.append_upload(&id, &value[..500_000], d.now), Received::Taken);
+    assert_eq!(d.get("k").unwrap(), b"old");
+    d.store.assert_valid();
+    assert_eq!(d.store.append_upload(&id, &value[500_000..], d.now), Received::Taken);
+    assert!(is_stored(d.store.commit_upload(id, d.now)));
+    assert_eq!(d.get("k").unwrap(), value);
+    d.store.assert_valid();
+    let id = d.store.begin_upload(&d.args(b"k", SetMode::Set), 700_000, d.now).unwrap();
+    d.store.append_upload(&id, &value[..600_000], d.now);
+    d.store.drop_upload(id);
+    d.store.maintain(d.now);
+    d.store.assert_valid();
+    assert_eq!(d.get("k").unwrap(), value);
+    assert_eq!(d.store.stats(d.now).upload_bytes, 0);
+}
+
+#[test]
+fn unfinished_uploads_do_not_keep_others_from_storing() {
+    let d = Driver::new(64 << 20);
+    let keys: Vec<String> = (0..200).map(|n| format!("slow{n}")).collect();
+    let ids: Vec<UploadId> = keys
+        .iter()
+        .map(|key| {
+            let args = d.args(key.as_bytes(), SetMode::Set);
+            let id = d.store.begin_upload(&args, 900_000, d.now).unwrap();
+            assert_eq!(d.store.append_upload(&id, b"x", d.now), Received::Taken);
+            id
+        })
+        .collect();
+    assert!(is_stored(d.upload("fast", &pattern(900_000, 1))));
+    d.store.assert_valid();
+    ids.into_iter().for_each(|id| d.store.drop_upload(id));
+    d.store.assert_valid();
+}
+
+#[test]
+fn uploads_at_the_cap_lose_the_least_advanced() {
+    let d = Driver::new(16 << 20);
+    let half = pattern(450_000, 1);
+    let keys: Vec<String> = (0..40).map(|n| format!("half{n}")).collect();
+    let mut ids = Vec::new();
+    for key in &keys {
+        let args = d.args(key.as_bytes(), SetMode::Set);
+        let id = d.store.begin_upload(&args, 900_000, d.now).unwrap();
+        d.store.append_upload(&id, &half, d.now);
+        ids.push(id);
+        assert!(d.store.stats(d.now).upload_bytes <= 4 << 20);
+    }
+    assert!(is_stored(d.upload("whole", &pattern(900_000, 1))));
+    ids.into_iter().for_each(|id| d.store.drop_upload(id));
+    d.store.maintain(d.now);
+    d.store.assert_valid();
+}
+
+#[test]
+fn a_pinned_value_is_read_to_its_end_whatever_happens_to_the_key() {
+    let d = Driver::new(64 << 20);
+    let value = pattern(300_000, 5);
+    for fate in 0..4 {
+        assert!(is_stored(d.upload("k", &value)));
+        let hash = d.store.hash(b"k");
+        let pin = d.store.session().get(b"k", hash, None, d.now, |mut hit| hit.pin()).unwrap();
+        let mut out = Vec::new();
+        assert_eq!(d.store.read_pin(&pin, 65_536, &mut out), PinRead::More);
+        match fate {
+            0 => assert_eq!(d.delete("k"), Deleted::Deleted),
+            1 => assert!(is_stored(d.set("k", b"new"))),
+            2 => assert!(is_stored(d.put(SetMode::Append, "k", b"more"))),
+            _ => d.store.flush(d.now, d.now),
+        }
+        d.get("k");
+        d.store.assert_valid();
+        while d.store.read_pin(&pin, 65_536, &mut out) == PinRead::More {}
+        assert_eq!(out, value);
+        d.store.unpin(pin);
+        d.store.assert_valid();
+        d.delete("k");
+        assert_eq!(d.store.stats(d.now).pinned_dead_bytes, 0);
+    }
+}
+
+#[test]
+fn dead_pinned_bytes_are_capped() {
+    let d = Driver::new(16 << 20);
+    let hash = d.store.hash(b"k");
+    let mut pins = Vec::new();
+    for n in 0..10 {
+        assert!(is_stored(d.upload("k", &pattern(900_000, n))));
+        pins.push(d.store.session().get(b"k", hash, None, d.now, |mut hit| hit.pin()).unwrap());
+        assert!(d.store.stats(d.now).pinned_dead_bytes <= 2 << 20);
+        d.store.assert_valid();
+    }
+    let mut out = Vec::new();
+    let revoked = |pin: &PinId| d.store.read_pin(pin, 1, &mut out) == PinRead::Revoked;
+    assert!(pins.iter().map(revoked).filter(|&r| r).count() >= 7);
+    pins.into_iter().for_each(|pin| d.store.unpin(pin));
+    d.store.assert_valid();
+}
+
+#[test]
+fn appends_to_a_long_value_add_up_while_others_are_evicted() {
+    let d = Driver::new(2 << 20);
+    for n in 0..40 {
+        assert!(is_stored(d.set(&format!("k{n}"), &pattern(60_000, n))));
+    }
+    assert!(is_stored(d.set("long", &pattern(60_000, 0))));
+    for n in 0..25 {
+        assert!(is_stored(d.put(SetMode::Append, "long", &pattern(30_000, n))), "{n}");
+        assert!(is_stored(d.set(&format!("other{n}"), &pattern(60_000, n))), "{n}");
+        d.store.assert_valid();
+    }
+    assert_eq!(d.get("long").unwrap().len(), 60_000 + 25 * 30_000);
+}
+
+#[test]
+fn a_value_whose_replacement_was_dropped_at_the_cap_is_gone() {
+    let d = Driver::new(4 << 20);
+    d.set("k", b"stale");
+    let id = d.store.begin_upload(&d.args(b"k", SetMode::Set), 900_000, d.now).unwrap();
+    assert_eq!(d.store.append_upload(&id, &pattern(800_000, 1), d.now), Received::Taken);
+    assert!(is_stored(d.upload("other", &pattern(900_000, 2))));
+    assert_eq!(d.get("k"), None);
+    assert_eq!(d.store.stats(d.now).store_no_memory, 1);
+    assert_eq!(d.store.append_upload(&id, b"x", d.now), Received::Dropped);
+    assert_eq!(d.store.commit_upload(id, d.now), Stored::OutOfMemory);
+    d.store.assert_valid();
+    assert_eq!(d.store.stats(d.now).store_no_memory, 1);
+}
+
+#[test]
+fn readers_that_stall_do_not_keep_others_from_storing() {
+    let d = Driver::new(4 << 20);
+    let mut pins = Vec::new();
+    // More than fits, each pinned once stored: in the end all of memory is being read.
+    for n in 0..12 {
+        let key = format!("k{n}");
+        assert!(is_stored(d.upload(&key, &pattern(500_000, n))), "{n}");
+        let hash = d.store.hash(key.as_bytes());
+        let pin = d.store.session().get(key.as_bytes(), hash, None, d.now, |mut hit| hit.pin());
+        pins.extend(pin);
+        d.store.assert_valid();
+    }
+    assert!(is_stored(d.set("small", b"v")));
+    assert!(is_stored(d.set("middle", &pattern(9_000, 1))));
+    pins.into_iter().for_each(|pin| d.store.unpin(pin));
+    d.store.assert_valid();
+}
+
+#[test]
+fn an_upload_of_many_pages_does_not_hide_those_that_can_go() {
+    let d = Driver::new(16 << 20);
+    let id = d.store.begin_upload(&d.args(b"slow", SetMode::Set), 1_000_000, d.now).unwrap();
+    let more = d.store.begin_upload(&d.args(b"slow2", SetMode::Set), 1_000_000, d.now).unwrap();
+    let last = d.store.begin_upload(&d.args(b"slow3", SetMode::Set), 1_000_000, d.now).unwrap();
+    for id in [&id, &more, &last] {
+        assert_eq!(d.store.append_upload(id, &pattern(999_000, 1), d.now), Received::Taken);
+    }
+    // What is next in line to go is being read, so a page has to be searched for.
+    assert!(is_stored(d.upload("first", &pattern(70_000, 1))));
+    let hash = d.store.hash(b"first");
+    let pin = d.store.session().get(b"first", hash, None, d.now, |mut hit| hit.pin()).unwrap();
+    let mut n = 0;
+    while d.store.stats(d.now).pages_free > 0 {
+        assert!(is_stored(d.set(&format!("k{n}"), &pattern(32_000, n))));
+        n += 1;
+    }
+    assert!(is_stored(d.set("new", &pattern(5_000, 1))));
+    d.store.assert_valid();
+    assert_eq!(d.store.read_pin(&pin, 1, &mut Vec::new()), PinRead::More);
+    d.store.unpin(pin);
+    [id, more, last].into_iter().for_each(|id| d.store.drop_upload(id));
+}
+
+#[test]
+fn a_long_value_is_added_appended_and_compared_as_a_short_one_is() {
+    let d = Driver::with(StoreConfig { segmented: false, ..config(2 << 20) });
+    let commit = |key: &str, mode, compare, len: usize| {
+        let args = SetArgs { compare, ..d.args(key.as_bytes(), mode) };
+        let id = d.store.begin_upload(&args, len as u32, d.now).unwrap();
+        assert_eq!(d.store.append_upload(&id, &pattern(len, 1), d.now), Received::Taken);
+        d.store.commit_upload(id, d.now)
+    };
+    assert!(is_stored(d.set("a", b"v")) && is_stored(d.set("b", b"v")));
+    assert_eq!(commit("a", SetMode::Add, None, 70_000), Stored::NotStored);
+    let mut first = Vec::new();
+    d.store.cachedump(1, 1, d.now, |key, _, _| {
+        first = key.to_vec();
+        true
+    });
+    assert_eq!(first, b"a", "an add in vain is a use");
+    assert!(is_stored(commit("a", SetMode::Set, Some(d.cas("a")), 70_000)));
+    let stats = d.store.stats(d.now);
+    assert_eq!(stats.classes.iter().map(|c| c.cas_hits).sum::<u64>(), 1);
+    d.store.assert_valid();
+}

@@ -1,0 +1,285 @@
+//! What lives, what goes, and where memory moves.
+
+use super::*;
+
+#[test]
+fn the_expired_are_gone_on_touch_and_by_the_crawler() {
+    let mut d = Driver::new(1 << 20);
+    for n in 0..100 {
+        d.set_until(&format!("k{n}"), b"v", d.now + 10 + n % 3);
+    }
+    d.set("stays", b"v");
+    d.now += 10;
+    assert_eq!(d.get("k0"), None);
+    assert!(d.get("k1").is_some());
+    let stats = d.store.stats(d.now);
+    assert_eq!((stats.get_expired, stats.items), (1, 100));
+    d.now += 2;
+    d.store.maintain(d.now);
+    d.store.assert_valid();
+    let stats = d.store.stats(d.now);
+    assert_eq!(stats.items, 1);
+    assert!(stats.classes.iter().map(|c| c.crawler_reclaimed).sum::<u64>() >= 99);
+    assert!(d.get("stays").is_some());
+}
+
+#[test]
+fn flush_forgets_what_was_stored_before_and_nothing_after() {
+    let mut d = Driver::new(1 << 20);
+    d.set("a", b"1");
+    d.store.flush(d.now, d.now);
+    d.set("b", b"1");
+    assert_eq!((d.get("a"), d.get("b")), (None, Some(b"1".to_vec())));
+    d.store.flush(d.now + 5, d.now);
+    d.now += 4;
+    d.set("c", b"1");
+    assert!(d.get("b").is_some() && d.get("c").is_some());
+    d.now += 1;
+    d.set("d", b"1");
+    assert!(d.get("b").is_none() && d.get("c").is_none() && d.get("d").is_some());
+    d.store.maintain(d.now);
+    assert_eq!(d.store.stats(d.now).items, 1);
+    d.store.assert_valid();
+}
+
+#[test]
+fn a_full_store_evicts_the_oldest_and_keeps_what_is_used() {
+    let d = Driver::new(4 << 20);
+    d.set("used", b"v");
+    for n in 0..200_000 {
+        assert!(is_stored(d.set(&format!("k{n}"), &[b'x'; 50])));
+        if n % 100 == 0 {
+            assert!(d.get("used").is_some(), "{n}");
+        }
+    }
+    d.store.assert_valid();
+    let stats = d.store.stats(d.now);
+    assert!(stats.classes.iter().map(|c| c.evicted).sum::<u64>() > 100_000);
+    assert!(d.get("k199999").is_some() && d.get("k0").is_none());
+    assert_eq!(stats.pages_free, 0);
+}
+
+#[test]
+fn without_eviction_a_full_store_says_so_and_loses_nothing() {
+    let d = Driver::with(StoreConfig { evict: false, ..config(1 << 20) });
+    let mut stored = 0;
+    while is_stored(d.set(&format!("k{stored}"), &[b'x'; 50])) {
+        stored += 1;
+    }
+    assert!((0..stored).all(|n| d.get(&format!("k{n}")).is_some()));
+    assert_eq!(d.set("other", &[0; 500]), Stored::OutOfMemory);
+    assert_eq!(d.put(SetMode::Add, "k1x", b"y"), Stored::OutOfMemory);
+    assert_eq!(d.set("k0", &[0; 500]), Stored::OutOfMemory);
+    assert_eq!(d.get("k0"), None, "a set that fails removes the stale value");
+    d.delete("k1");
+    assert!(is_stored(d.set("again", &[b'x'; 50])));
+    d.store.assert_valid();
+    assert!(d.store.stats(d.now).store_no_memory >= 3);
+}
+
+#[test]
+fn a_class_without_a_page_gets_one_at_once() {
+    for first in [50, 5_000, 30_000] {
+        let d = Driver::new(2 << 20);
+        let mut n = 0;
+        while d.store.stats(d.now).pages_free > 0 || n < 100 {
+            d.set(&format!("k{n}"), &pattern(first, n));
+            n += 1;
+        }
+        for len in [1, 100, 300, 1000, 3000, 9000, 20_000, 32_000, 60_000] {
+            assert!(is_stored(d.set("new", &pattern(len, 1))), "{first} then {len}");
+            assert_eq!(d.get("new").unwrap(), pattern(len, 1));
+            d.store.assert_valid();
+        }
+    }
+}
+
+#[test]
+fn memory_follows_a_shift_of_sizes() {
+    let mut d = Driver::new(8 << 20);
+    for n in 0..100_000 {
+        d.set(&format!("small{n}"), &[1; 100]);
+    }
+    d.now += 5;
+    for n in 0..4_000 {
+        d.set(&format!("large{n}"), &[2; 10_000]);
+        if n % 100 == 0 {
+            d.now += 1;
+            d.store.maintain(d.now);
+        }
+    }
+    d.store.assert_valid();
+    let stats = d.store.stats(d.now);
+    let large = stats.classes.iter().find(|class| class.chunk_size >= 10_040).unwrap();
+    assert!(large.pages >= 128 * 9 / 10, "{large:?}");
+    assert!(d.get("large3999").is_some() && d.get("small99999").is_none());
+}
+
+#[test]
+fn a_value_larger_than_a_shards_share_takes_pages_from_the_others() {
+    let mut c = config(64 << 20);
+    c.threads = 4;
+    c.item_size_max = 30 << 20;
+    let d = Driver::with(c);
+    assert_eq!(d.store.stats(d.now).shards, 4);
+    for n in 0..800_000 {
+        d.set(&format!("k{n}"), &[1; 60]);
+    }
+    let value = pattern(28 << 20, 4);
+    assert!(is_stored(d.upload("huge", &value)));
+    assert!(d.get("huge").unwrap() == value);
+    d.store.assert_valid();
+    assert!(is_stored(d.set("small", b"v")));
+}
+
+#[test]
+fn running_out_of_pages_at_any_moment_is_harmless() {
+    let script = |d: &Driver| {
+        let mut done = 0;
+        for n in 0..30 {
+            let key = format!("k{n}");
+            done += usize::from(is_stored(d.set(&key, &pattern(n * n * 70, n))));
+            done += usize::from(is_stored(d.put(SetMode::Append, &key, &pattern(3000, n))));
+            done += usize::from(is_stored(d.upload(&key, &pattern(70_000 + n * 9000, n))));
+            if n % 4 == 0 {
+                d.delete(&key);
+            }
+            d.store.assert_valid();
+        }
+        done
+    };
+    let mut untouched = None;
+    for n in (0..400).step_by(7).rev() {
+        for evict in [true, false] {
+            let d = Driver::with(StoreConfig { evict, ..config(32 << 20) });
+            d.store.fail_pages_after(Some(n));
+            let done = script(&d);
+            d.store.maintain(d.now);
+            d.store.assert_valid();
+            match (n, evict) {
+                (399, true) => untouched = Some(done),
+                _ => assert!(Some(done) <= untouched.or(Some(90))),
+            }
+        }
+    }
+}
+
+#[test]
+fn short_lived_items_stand_in_temp() {
+    let mut c = config(1 << 20);
+    c.temporary_ttl = Some(10);
+    let d = Driver::with(c);
+    d.set_until("short", b"v", d.now + 5);
+    d.set_until("long", b"v", d.now + 50);
+    d.set("ever", b"v");
+    let class = d.store.stats(d.now).classes[0];
+    assert_eq!(class.items, [2, 0, 0, 1]);
+}
+
+#[test]
+fn flat_mode_keeps_one_queue_in_order_of_use() {
+    let mut d = Driver::with(StoreConfig { segmented: false, ..config(1 << 20) });
+    (0..3).for_each(|n| assert!(is_stored(d.set(&format!("k{n}"), b"v"))));
+    d.now += 61;
+    d.get("k0");
+    let mut order = Vec::new();
+    d.store.cachedump(1, 0, d.now, |key, len, deadline| {
+        order.push((String::from_utf8(key.to_vec()).unwrap(), len, deadline));
+        true
+    });
+    let want = ["k0", "k2", "k1"].map(|k| (k.to_string(), 1, 0));
+    assert_eq!(order, want);
+}
+
+#[test]
+fn sizes_are_tracked_and_reset_keeps_gauges() {
+    let d = Driver::new(1 << 20);
+    d.set("a", &[0; 10]);
+    d.set("b", &[0; 100]);
+    d.get("a");
+    let stats = d.store.stats(d.now);
+    assert_eq!(stats.sizes, [(64, 1), (128, 1)]);
+    d.store.reset_stats();
+    let stats = d.store.stats(d.now);
+    assert_eq!((stats.items, stats.total_items), (2, 0));
+    assert_eq!(stats.classes.iter().map(|c| c.hits[0]).sum::<u64>(), 0);
+    d.store.assert_valid();
+}
+
+#[test]
+fn events_name_what_was_evicted_and_reclaimed() {
+    let mut d = Driver::new(1 << 20);
+    d.store.record_events(true);
+    d.set_until("dies", b"v", d.now + 1);
+    d.now += 2;
+    d.get("dies");
+    for n in 0..20_000 {
+        d.set(&format!("k{n}"), &[1; 60]);
+    }
+    let events = d.store.take_events();
+    assert_eq!(events[0], Event::Reclaimed(b"dies".as_slice().into()));
+    assert_eq!(events[1], Event::Evicted(b"k0".as_slice().into()));
+    assert!(d.store.take_events().is_empty());
+}
+
+#[test]
+fn an_overwritten_item_enters_and_leaves_temp() {
+    let mut c = config(1 << 20);
+    c.temporary_ttl = Some(10);
+    let d = Driver::with(c);
+    let items = || d.store.stats(d.now).classes[0].items;
+    d.set_until("k", b"v", d.now + 5);
+    assert_eq!(items(), [0, 0, 0, 1]);
+    d.set("k", b"v");
+    assert_eq!(items(), [1, 0, 0, 0]);
+    d.set_until("k", b"v", d.now + 5);
+    assert_eq!(items(), [0, 0, 0, 1]);
+    d.store.assert_valid();
+}
+
+#[test]
+fn a_cas_without_memory_is_not_a_hit() {
+    let d = Driver::with(StoreConfig { evict: false, ..config(1 << 20) });
+    let mut n = 0;
+    while is_stored(d.set(&format!("k{n}"), &[b'x'; 50])) {
+        n += 1;
+    }
+    let args = SetArgs { compare: Some(d.cas("k0")), ..d.args(b"k0", SetMode::Set) };
+    assert_eq!(d.store.session().set(&args, &[0; 500], d.now), Stored::OutOfMemory);
+    assert_eq!(d.get("k0").unwrap(), [b'x'; 50]);
+    let stats = d.store.stats(d.now);
+    assert_eq!(stats.classes.iter().map(|c| c.cas_hits).sum::<u64>(), 0);
+}
+
+#[test]
+fn the_size_limit_is_memcacheds() {
+    for (use_cas, longest) in [(true, 1_048_516), (false, 1_048_524)] {
+        let d = Driver::with(StoreConfig { use_cas, ..config(16 << 20) });
+        assert!(is_stored(d.set("k", &vec![0; longest])));
+        assert_eq!(d.set("k", &vec![0; longest + 1]), Stored::TooLarge);
+    }
+}
+
+#[test]
+fn a_limit_beyond_what_names_can_reach_is_an_error() {
+    assert!(Store::new(config(16 << 40)).is_err());
+}
+
+#[test]
+fn a_step_of_the_crawler_frees_a_page_or_so_and_no_more() {
+    let mut d = Driver::new(8 << 20);
+    for n in 0..50_000 {
+        d.set_until(&format!("k{n}"), b"v", d.now + 1);
+    }
+    d.now += 1;
+    let mut steps = 0;
+    let items = || d.store.stats(d.now).items;
+    while items() > 0 {
+        let before = items();
+        d.store.slots[0].lock().maintain(d.now);
+        assert!(before - items() <= 256 + 910, "{before}");
+        steps += 1;
+    }
+    assert!(steps < 100);
+    d.store.assert_valid();
+}
