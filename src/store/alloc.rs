@@ -9,6 +9,7 @@ use super::Seconds;
 use super::item::{ItemId, Queue, state};
 use super::shard::Shard;
 use super::slab::ClassId;
+use crate::sys::cpu::prefetch;
 
 /// Pages searched for dead items before an allocation gives up on them: at some 4 µs a page this
 /// bounds the time a store may take.
@@ -210,6 +211,19 @@ impl Shard {
         counts.evicted_active += u64::from(header.is(state::ACTIVE));
         self.note(id, Event::evicted);
         self.remove(id, self.hash_of(id));
+        self.foresee(line);
+    }
+
+    /// Fetch what the next eviction will read: the bucket of the item now next in line (its
+    /// header was fetched last time), and the header of the one before it.
+    #[inline]
+    fn foresee(&self, line: ClassId) {
+        if let Some(next) = self.tail(line) {
+            self.index.prefetch(self.hash_of(next));
+            if let Some(then) = self.header(next).prev {
+                prefetch(self.slabs.arena.address(then));
+            }
+        }
     }
 
     /// Whether another class keeps items that have been idle for clearly longer than those this

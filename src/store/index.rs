@@ -110,6 +110,11 @@ impl Index {
     fn home(&self, hash: KeyHash) -> usize {
         self.shape().bucket(hash)
     }
+    /// Bring a hash's bucket closer.
+    #[inline]
+    pub(super) fn prefetch(&self, hash: KeyHash) {
+        prefetch(self.address() + self.home(hash) * WORDS * 4);
+    }
     #[inline]
     fn bucket(&self, at: usize) -> &[u32; WORDS] {
         let from = at * WORDS;

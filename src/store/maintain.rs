@@ -7,6 +7,7 @@ use super::alloc::{DOOMED_STEP, REAPED_MAX, Reaper};
 use super::item::{Accessed, Queue, state};
 use super::shard::Shard;
 use super::slab::ClassId;
+use crate::sys::cpu::prefetch;
 
 /// Pages searched for dead items in one step: some 30 µs, and the time to free what is found
 /// (`REAPED_MAX`).
@@ -89,6 +90,9 @@ impl Shard {
             }
         }
         let size = self.size(tail);
+        if let Some(next) = self.header(tail).prev {
+            prefetch(self.slabs.arena.address(next));
+        }
         let active = self.header(tail).is(state::ACTIVE);
         let counts = &mut self.counts.classes[class];
         let to = match (active, queue) {
