@@ -10,8 +10,9 @@ use crate::workloads::{self, FILLED, KEY_LEN, KeySet, Kind, Picks, REWRITTEN, Ve
 const IN_FLIGHT_BYTES: usize = 16 << 10;
 /// A server that takes longer for one batch has failed.
 const REPLY_DEADLINE: Duration = Duration::from_secs(30);
-/// Requests of each workload that are played carefully before it is timed.
-const CHECKED_REQUESTS: usize = 1_000;
+/// Keys and bytes of each workload that are played carefully before it is timed.
+const CHECKED_KEYS: usize = 1_000;
+const CHECKED_BYTES: usize = 8 << 20;
 
 /// One blocking connection.
 pub struct Client {
@@ -53,7 +54,7 @@ impl Client {
         let value_len = workload.key_set.value_len;
         let mut picks = Picks::new(workload, seed);
         let keys_each = if let Verb::MultiGet { keys } = workload.verb { keys } else { 1 };
-        for _ in 0..CHECKED_REQUESTS / keys_each {
+        for _ in 0..CHECKED_KEYS.min(CHECKED_BYTES / value_len) / keys_each {
             let kind = picks.next();
             self.ask(kind, &picks.keys, FILLED, value_len)?;
             if kind == Kind::Set {
@@ -84,8 +85,10 @@ impl Client {
         let same = |(&want, &got): (&u8, &u8)| want == got || (want == FILLED && got == REWRITTEN);
         while have < self.expected.len() {
             let outcome = self.stream.read(&mut self.reply[have..]);
-            have += *outcome.as_ref().unwrap_or(&0);
-            let right = self.expected[..have].iter().zip(&self.reply).all(same);
+            let read = have..have + *outcome.as_ref().unwrap_or(&0);
+            have = read.end;
+            let (want, got) = (&self.expected[read.clone()], &self.reply[read]);
+            let right = want == got || want.iter().zip(got).all(same);
             if !right || matches!(outcome, Ok(0) | Err(_)) {
                 return Err(self.wrong(have, outcome.err()));
             }

@@ -60,7 +60,7 @@ fn measure_one(
     servers: &[Server],
     options: &Options,
 ) -> io::Result<Row> {
-    let script = Script::build(workload, options.seed);
+    let script = Script::build(workload, options.seed, options.quick);
     let mut cells = Vec::new();
     for server in servers {
         if server.kind != Kind::Echo {

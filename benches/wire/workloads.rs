@@ -16,10 +16,11 @@ pub const REWRITTEN: u8 = b'w';
 
 /// No script grows beyond this: past it a script repeats sooner instead.
 const SCRIPT_BYTES_MAX: usize = 192 << 20;
+const SMOKE_BYTES_MAX: usize = 4 << 20;
 
-/// A script repeats no sooner than after this many requests (or twice its keys, if more), so that
-/// no server's caches learn it.
-const SCRIPT_REQUESTS: usize = 1 << 20;
+/// A script repeats no sooner than after this many keys (or twice those of its set, if more), so
+/// that no server's caches learn it.
+const SCRIPT_KEYS: usize = 1 << 20;
 
 /// A set of keys that a server is filled with before workloads run on it.
 #[derive(Debug, PartialEq)]
@@ -269,15 +270,17 @@ pub struct Script {
 }
 
 impl Script {
-    /// Builds the script; the same seed gives the same bytes.
-    pub fn build(workload: &Workload, seed: u64) -> Script {
+    /// Builds the script; the same seed gives the same bytes. One for a smoke run is short.
+    pub fn build(workload: &Workload, seed: u64, smoke: bool) -> Script {
         let value_len = workload.key_set.value_len;
         let mut picks = Picks::new(workload, seed);
         let mut script = Script { bytes: Vec::new(), batches: Vec::new(), depth: workload.depth };
-        let requests = SCRIPT_REQUESTS.max(2 * workload.key_set.keys as usize);
+        let full = SCRIPT_KEYS.max(2 * workload.key_set.keys as usize);
+        let (keys, bytes_max) =
+            if smoke { (SCRIPT_KEYS / 64, SMOKE_BYTES_MAX) } else { (full, SCRIPT_BYTES_MAX) };
         let keys_each = if let Verb::MultiGet { keys } = workload.verb { keys } else { 1 };
         let mut reply = Vec::new();
-        for _ in 0..requests / keys_each / workload.depth {
+        for _ in 0..keys / keys_each / workload.depth {
             let start = script.bytes.len();
             reply.clear();
             for _ in 0..workload.depth {
@@ -288,7 +291,7 @@ impl Script {
             let tail = *reply.last_chunk().expect("every answer ends in a line");
             let end = script.bytes.len();
             script.batches.push(Batch { start, end, reply_len: reply.len(), tail });
-            if script.bytes.len() >= SCRIPT_BYTES_MAX {
+            if script.bytes.len() >= bytes_max {
                 break;
             }
         }
