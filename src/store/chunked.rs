@@ -416,6 +416,7 @@ impl Shard {
         len: u32,
         now: Seconds,
     ) -> Result<u64, Stored> {
+        self.tick(now);
         if self.too_large(args, len as usize) {
             return Err(Stored::TooLarge);
         }
@@ -435,6 +436,7 @@ impl Shard {
         bytes: &[u8],
         now: Seconds,
     ) -> Option<(bool, usize)> {
+        self.tick(now);
         let upload = self.uploads.get(number)?;
         let (head, before) = (upload.head, upload.received);
         let coming = (upload.len - before) as usize;

@@ -433,6 +433,9 @@ impl Store {
     /// command has failed for memory, and is counted now: its owner may never ask again.
     #[cold]
     fn drop_stalest(&self, asking_slot: usize, asking: u64, now: Seconds) {
+        if self.slots[asking_slot].lock().uploads.get(asking).is_none() {
+            return; // It was dropped itself, for another.
+        }
         let stalest = |slot: usize| {
             let but = (slot == asking_slot).then_some(asking);
             let found = self.slots[slot].lock().stalest_upload(but);

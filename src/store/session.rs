@@ -210,6 +210,7 @@ impl Shard {
     /// Evict a page's worth and give the page back to the pool, for another shard. `false`: no
     /// page can be emptied.
     pub(super) fn give_page(&mut self, now: Seconds) -> bool {
+        self.tick(now);
         if !self.settings.evict && self.slabs.empty_page().is_none() {
             return false;
         }

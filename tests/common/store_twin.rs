@@ -1,0 +1,561 @@
+//! A store beside its twin, a `HashMap`: every operation is done to both, and both must agree.
+//!
+//! The store may forget a live item only by reporting it evicted, may evict only what is alive
+//! and not in use, and only while no page is free and (with few pages, where the search is
+//! exact) nothing dead is left. It may be out of memory only when what is in use explains it.
+
+use std::collections::{HashMap, VecDeque};
+
+use slabd::store::{Counted, Deleted, Event, SetArgs, SetMode, Store, StoreConfig, Stored};
+
+use crate::rng::Rng;
+use crate::store_ops::{Compare, Content, Life, Mode, Op, PATTERN_PLACES, Terms};
+use crate::store_transfers::{Pin, Upload};
+
+/// Bytes of a page, for judging what fits.
+const PAGE: usize = 64 << 10;
+/// Up to so many pages the search for dead items before an eviction misses none: it looks at 32
+/// pages, each at most once for a flush and once for what expires,
+const EXACT_PAGES: usize = 16;
+/// unless it has reclaimed so many items.
+const REAPED_MAX: usize = 256;
+
+/// An item as it should be.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    pub value: Vec<u8>,
+    pub flags: u32,
+    pub deadline: u32,
+    pub cas: u64,
+    /// A flush came after it.
+    flushed: bool,
+}
+
+/// What happened, to show that a run was worth something.
+#[derive(Debug, Default)]
+pub struct Tally {
+    pub hits: u64,
+    pub misses: u64,
+    pub stored: u64,
+    pub evicted: u64,
+    pub reclaimed: u64,
+    pub no_memory: u64,
+    pub committed: u64,
+    pub uploads_dropped: u64,
+    pub pins_done: u64,
+    pub pins_revoked: u64,
+}
+
+/// Both, side by side.
+pub struct World {
+    pub(crate) store: Store,
+    pub(crate) config: StoreConfig,
+    pub(crate) twin: HashMap<Vec<u8>, Entry>,
+    pub(crate) now: u32,
+    pub(crate) uploads: Vec<Upload>,
+    pub(crate) pins: Vec<Pin>,
+    pub tally: Tally,
+    /// Uploads so far.
+    pub(crate) begun: u64,
+    /// Keys of long values, the last that were stored.
+    pub(crate) long: VecDeque<Vec<u8>>,
+    /// Never runs out in a place below [`PATTERN_PLACES`].
+    pattern: Vec<u8>,
+    flush_at: Option<u32>,
+    /// No item that was not reclaimed dies before this, unless it was flushed.
+    soonest: u32,
+    /// Items that were flushed and not reclaimed may be left.
+    flushed_left: bool,
+    /// The last CAS of each shard.
+    last_cas: Vec<u64>,
+    failing_pages: bool,
+    shards: usize,
+}
+
+/// Defaults, small.
+pub fn config(pages: usize) -> StoreConfig {
+    StoreConfig {
+        limit_bytes: (pages * PAGE) as u64,
+        threads: 1,
+        item_size_max: 290_000,
+        chunk_size_min: 48,
+        growth_factor: 1.25,
+        slab_sizes: Vec::new(),
+        slab_chunk_max: 512 << 10,
+        use_cas: true,
+        evict: true,
+        segmented: true,
+        hot_pct: 20,
+        warm_pct: 40,
+        hot_max_factor: 0.2,
+        warm_max_factor: 2.0,
+        temporary_ttl: None,
+        preallocate: false,
+        track_sizes: true,
+        crawler: true,
+        hash_power: 0,
+        seed: Some(7),
+    }
+}
+
+/// The bytes of a key: from 3 to 250 of them.
+pub fn key_bytes(number: usize) -> Vec<u8> {
+    let mut key = format!("k{number}-").into_bytes();
+    let len = if number % 50 == 7 { 250 } else { key.len() + number % 7 * 4 };
+    key.resize(len, b'x');
+    key
+}
+
+impl World {
+    pub fn new(config: StoreConfig, len_max: usize) -> World {
+        let store = Store::new(config.clone()).expect("memory for a small store");
+        store.record_events(true);
+        let mut rng = Rng::new(1);
+        let words = (PATTERN_PLACES + len_max) / 8 + 1;
+        let pattern = (0..words).flat_map(|_| {
+            // No byte is a digit, a blank or a sign: never a number by accident.
+            (rng.next_u64() | 0x8080_8080_8080_8080).to_ne_bytes()
+        });
+        let shards = store.stats(100).shards;
+        World {
+            store,
+            config,
+            twin: HashMap::new(),
+            now: 100,
+            uploads: Vec::new(),
+            pins: Vec::new(),
+            tally: Tally::default(),
+            begun: 0,
+            long: VecDeque::new(),
+            pattern: pattern.collect(),
+            flush_at: None,
+            soonest: u32::MAX,
+            flushed_left: false,
+            last_cas: vec![0; shards],
+            failing_pages: false,
+            shards,
+        }
+    }
+
+    /// Do it to both.
+    pub fn apply(&mut self, op: Op) {
+        match op {
+            Op::Get { key, touch } => self.get(&key_bytes(key), touch),
+            Op::Set(terms, content) => self.set(terms, content),
+            Op::BadSet(terms, len) => self.bad_set(terms, len),
+            Op::Delete { key, compare } => self.delete(&key_bytes(key), compare),
+            Op::Arith { key, delta, decrement } => self.arith(&key_bytes(key), delta, decrement),
+            Op::Touch { key, life } => self.touch(&key_bytes(key), life),
+            Op::Flush { delay } => self.flush(delay),
+            Op::Advance { seconds } => self.advance(seconds),
+            Op::Maintain => {
+                self.store.maintain(self.now);
+                self.absorb(None);
+            }
+            Op::BeginUpload(terms, content) => self.begin_upload(terms, content),
+            Op::AppendUpload { nth, len } => self.append_upload(nth, len),
+            Op::CommitUpload { nth } => self.commit_upload(nth),
+            Op::DropUpload { nth, spoiled } => self.drop_upload(nth, spoiled),
+            Op::Pin { nth } => self.pin(nth),
+            Op::ReadPin { nth, max } => self.read_pin(nth, max),
+            Op::Unpin { nth } => self.unpin(nth),
+            Op::FailPages(n) => {
+                self.store.fail_pages_after(n);
+                self.failing_pages = n.is_some();
+            }
+        }
+    }
+
+    fn get(&mut self, key: &[u8], touch: Option<Life>) {
+        let deadline = touch.map(|life| self.deadline(life));
+        let hash = self.store.hash(key);
+        self.store.prefetch_bucket(hash);
+        let mut session = self.store.session();
+        session.prefetch_item(hash);
+        let mut value = Vec::new();
+        let got = session.get(key, hash, deadline, self.now, |hit| {
+            hit.copy_to(&mut value);
+            assert_eq!(value.len(), hit.len(), "a value is as long as its length");
+            assert_eq!(hit.is_empty(), value.is_empty());
+            if let Some(piece) = hit.value() {
+                assert!(piece == value, "in one piece it is the same value");
+            }
+            (hit.flags(), hit.cas())
+        });
+        drop(session);
+        self.absorb(None);
+        match (self.find(key), got) {
+            (Some(entry), Some((flags, cas))) => {
+                assert_eq!((flags, cas), (entry.flags, entry.cas), "flags and CAS of a hit");
+                assert!(value == entry.value, "the value of a hit");
+                self.tally.hits += 1;
+            }
+            (None, None) => self.tally.misses += 1,
+            (Some(_), None) => panic!("a live item is missing: {}", key.escape_ascii()),
+            (None, Some(_)) => panic!("an item should not be there: {}", key.escape_ascii()),
+        }
+        if let Some(deadline) = deadline {
+            self.set_deadline(key, deadline);
+        }
+    }
+
+    fn touch(&mut self, key: &[u8], life: Life) {
+        let deadline = self.deadline(life);
+        let hash = self.store.hash(key);
+        let touched = self.store.session().touch(key, hash, deadline, self.now);
+        self.absorb(None);
+        assert_eq!(touched, self.find(key).is_some(), "touch finds what lives");
+        self.set_deadline(key, deadline);
+    }
+    fn set_deadline(&mut self, key: &[u8], deadline: u32) {
+        if let Some(entry) = self.twin.get_mut(key) {
+            entry.deadline = deadline;
+            self.expect_death(deadline);
+        }
+    }
+
+    fn set(&mut self, terms: Terms, content: Content) {
+        let key = key_bytes(terms.key);
+        let value = self.bytes_of(content);
+        let args = self.args(&key, terms);
+        let stored = self.store.session().set(&args, &value, self.now);
+        self.absorb(Some(&key));
+        self.judge_stored(&args, value, stored);
+    }
+    fn bad_set(&mut self, terms: Terms, len: usize) {
+        let key = key_bytes(terms.key);
+        let args = self.args(&key, terms);
+        let told = self.store.session().count_bad_set(&args, len as u32, self.now);
+        self.absorb(None);
+        match self.is_too_large(&args, len, args.flags) {
+            true => {
+                assert_eq!(told, Stored::TooLarge);
+                self.forget_replaced(&args);
+            }
+            false => assert_eq!(told, Stored::NotStored),
+        }
+    }
+
+    /// What a storage command should have done, and did.
+    pub(crate) fn judge_stored(&mut self, args: &SetArgs<'_>, value: Vec<u8>, stored: Stored) {
+        let len = value.len();
+        let want = self.expected(args, len);
+        let joins = matches!(args.mode, SetMode::Append | SetMode::Prepend);
+        match (want, stored) {
+            (Ok(()), Stored::Stored(cas)) => {
+                let cas = self.check_cas(cas);
+                self.put(args, value, cas);
+                self.tally.stored += 1;
+            }
+            (Ok(()), Stored::NotStored) if joins => {
+                self.allow_no_memory(self.joined_len(args, len))
+            }
+            (Ok(()), Stored::OutOfMemory) => {
+                self.allow_no_memory(self.joined_len(args, len));
+                self.forget_replaced(args);
+            }
+            (Err(want), _) => {
+                assert_eq!(stored, want, "{:?} of {len} bytes", args.mode);
+                if want == Stored::TooLarge {
+                    self.forget_replaced(args);
+                }
+            }
+            (Ok(()), other) => panic!("{:?} of {len} bytes: {other:?}", args.mode),
+        }
+    }
+    /// `Err`: how the command is refused.
+    fn expected(&self, args: &SetArgs<'_>, len: usize) -> Result<(), Stored> {
+        if self.is_too_large(args, len, args.flags) {
+            return Err(Stored::TooLarge);
+        }
+        let old = self.find(args.key);
+        if let Some(wanted) = args.compare {
+            let old = old.ok_or(Stored::NotFound)?;
+            if old.cas != wanted || !self.config.use_cas {
+                return Err(Stored::Exists);
+            }
+        }
+        match (args.mode, old) {
+            (SetMode::Add, Some(_)) if args.compare.is_none() => Err(Stored::NotStored),
+            (SetMode::Replace | SetMode::Append | SetMode::Prepend, None) => Err(Stored::NotStored),
+            (SetMode::Append | SetMode::Prepend, Some(old)) => {
+                let joined = self.is_too_large(args, len + old.value.len(), old.flags);
+                if joined { Err(Stored::NotStored) } else { Ok(()) }
+            }
+            _ => Ok(()),
+        }
+    }
+    fn put(&mut self, args: &SetArgs<'_>, value: Vec<u8>, cas: u64) {
+        let mut new =
+            Entry { value, flags: args.flags, deadline: args.deadline, cas, flushed: false };
+        if matches!(args.mode, SetMode::Append | SetMode::Prepend) {
+            let old = self.twin.get(args.key).expect("joined to what is there");
+            (new.flags, new.deadline) = (old.flags, old.deadline);
+            new.value = match args.mode {
+                SetMode::Append => [&old.value[..], &new.value].concat(),
+                _ => [&new.value[..], &old.value].concat(),
+            };
+        }
+        if new.value.len() > PAGE / 2 {
+            self.long.truncate(15);
+            self.long.push_front(args.key.to_vec());
+        }
+        self.expect_death(new.deadline);
+        self.twin.insert(args.key.to_vec(), new);
+    }
+    /// PROTOCOL 1.4: a plain set that fails for size or memory removes what it was to replace.
+    pub(crate) fn forget_replaced(&mut self, args: &SetArgs<'_>) {
+        if args.mode == SetMode::Set && args.compare.is_none() {
+            self.find(args.key);
+            self.twin.remove(args.key);
+        }
+    }
+    fn joined_len(&self, args: &SetArgs<'_>, len: usize) -> usize {
+        len + self.twin.get(args.key).map_or(0, |old| old.value.len())
+    }
+
+    fn delete(&mut self, key: &[u8], compare: Compare) {
+        let (hash, compare) = (self.store.hash(key), self.compare(key, compare));
+        let deleted = self.store.session().delete(key, hash, compare, self.now);
+        self.absorb(None);
+        let want = match self.find(key) {
+            None => Deleted::NotFound,
+            Some(entry) if compare.is_some_and(|cas| cas != entry.cas) => Deleted::Exists,
+            Some(_) => Deleted::Deleted,
+        };
+        assert_eq!(deleted, want);
+        if want == Deleted::Deleted {
+            self.twin.remove(key);
+        }
+    }
+
+    fn arith(&mut self, key: &[u8], delta: u64, decrement: bool) {
+        let hash = self.store.hash(key);
+        let counted = self.store.session().arith(key, hash, delta, decrement, self.now);
+        self.absorb(Some(key));
+        let Some(entry) = self.find(key) else { return assert_eq!(counted, Counted::NotFound) };
+        let Some(number) = number_in(&entry.value) else {
+            return assert_eq!(counted, Counted::NonNumeric);
+        };
+        let number =
+            if decrement { number.saturating_sub(delta) } else { number.wrapping_add(delta) };
+        match counted {
+            Counted::Value(got, cas) => {
+                assert_eq!(got, number);
+                let cas = self.check_cas(cas);
+                let entry = self.twin.get_mut(key).expect("just found");
+                entry.cas = cas;
+                let mut digits = number.to_string().into_bytes();
+                if digits.len() < entry.value.len() {
+                    digits.resize(entry.value.len(), b' ');
+                }
+                entry.value = digits;
+            }
+            Counted::OutOfMemory => self.allow_no_memory(20),
+            other => panic!("arith on a number: {other:?}"),
+        }
+    }
+
+    fn flush(&mut self, delay: u32) {
+        self.store.flush(self.now + delay, self.now);
+        self.absorb(None);
+        self.flush_at = Some(self.now + delay);
+        self.tick();
+    }
+    fn advance(&mut self, seconds: u32) {
+        self.now += seconds;
+        self.tick();
+    }
+    fn tick(&mut self) {
+        if self.flush_at.is_some_and(|at| at <= self.now) {
+            self.flush_at = None;
+            self.twin.values_mut().for_each(|entry| entry.flushed = true);
+            self.flushed_left = true;
+        }
+    }
+
+    /// The twin's live item. A dead one must have been reclaimed by the lookup that just was.
+    pub(crate) fn find(&self, key: &[u8]) -> Option<&Entry> {
+        let entry = self.twin.get(key)?;
+        assert!(!self.is_dead(entry), "a dead item was met and not reclaimed");
+        Some(entry)
+    }
+    fn is_dead(&self, entry: &Entry) -> bool {
+        entry.flushed || (entry.deadline != 0 && entry.deadline <= self.now)
+    }
+
+    /// Take the store's reports. `own`: the key that is being worked on, which must not go.
+    pub(crate) fn absorb(&mut self, own: Option<&[u8]>) {
+        let (mut evicted, mut reaped) = (false, 0);
+        for event in self.store.take_events() {
+            match event {
+                Event::Reclaimed(key) => {
+                    let gone = self.twin.remove(&key[..]).expect("only what is there is reclaimed");
+                    assert!(self.is_dead(&gone), "only the dead are reclaimed");
+                    self.tally.reclaimed += 1;
+                    reaped += 1;
+                }
+                Event::Evicted(key) => {
+                    assert_ne!(own, Some(&key[..]), "the item being worked on was evicted");
+                    self.judge_evicted(&key);
+                    let gave_up = reaped >= REAPED_MAX;
+                    let exact = self.shards == 1 && self.pages() <= EXACT_PAGES && !gave_up;
+                    assert!(!exact || !self.any_dead(), "evicted while a dead item could go");
+                    evicted = true;
+                }
+            }
+        }
+        if evicted && !self.failing_pages {
+            let free = self.store.stats(self.now).pages_free;
+            assert_eq!(free, 0, "evicted while the pool had a page");
+        }
+    }
+    fn judge_evicted(&mut self, key: &[u8]) {
+        assert!(self.config.evict, "evicted under -M");
+        let gone = self.twin.remove(key).expect("only what is there is evicted");
+        assert!(!self.is_dead(&gone), "a dead item is reclaimed, not evicted");
+        let pinned = |pin: &Pin| pin.key == key && pin.cas == gone.cas && self.config.use_cas;
+        if self.pins.iter().any(pinned) {
+            // The last resort.
+            let largest = self.config.item_size_max as usize;
+            assert!(self.failing_pages || self.is_crowded(largest), "a pinned item was evicted");
+        }
+        self.tally.evicted += 1;
+    }
+    /// Whether something dead is left.
+    fn any_dead(&mut self) -> bool {
+        if self.soonest > self.now && !self.flushed_left {
+            return false;
+        }
+        let dead = self.twin.values().any(|entry| self.is_dead(entry));
+        if !dead {
+            let deadlines = self.twin.values().map(|entry| entry.deadline);
+            self.soonest = deadlines.filter(|&d| d != 0).min().unwrap_or(u32::MAX);
+            self.flushed_left = false;
+        }
+        dead
+    }
+    fn expect_death(&mut self, deadline: u32) {
+        if deadline != 0 {
+            self.soonest = self.soonest.min(deadline);
+        }
+    }
+
+    fn pages(&self) -> usize {
+        self.config.limit_bytes as usize / PAGE
+    }
+
+    /// Fails unless what is in use, and what was asked for, explain that memory ran out.
+    pub(crate) fn allow_no_memory(&mut self, len: usize) {
+        self.tally.no_memory += 1;
+        if self.failing_pages {
+            return;
+        }
+        let free = self.store.stats(self.now).pages_free;
+        if !self.config.evict {
+            return assert_eq!(free, 0, "no memory, and a free page");
+        }
+        assert!(self.is_crowded(len), "no memory for {len} bytes");
+    }
+    /// Whether what is in use, and `len` bytes more, may well fill all pages.
+    fn is_crowded(&self, len: usize) -> bool {
+        let in_use = self.uploads.iter().map(|upload| upload.sent).sum::<usize>()
+            + self.pins.iter().map(|pin| pin.value.len()).sum::<usize>();
+        // Each upload and pin may keep a page for its head and one for its last chunk.
+        let partly = 2 * (self.uploads.len() + self.pins.len());
+        2 * ((in_use + len) / PAGE + partly + 2) > self.pages()
+    }
+
+    /// Every CAS is above the shard's last; 0 under -C.
+    pub(crate) fn check_cas(&mut self, cas: u64) -> u64 {
+        if self.config.use_cas {
+            let last = &mut self.last_cas[cas as usize % self.shards];
+            assert!(cas > *last, "a CAS rises");
+            *last = cas;
+        } else {
+            assert_eq!(cas, 0);
+        }
+        cas
+    }
+    /// memcached's measure: header and line ends are 51 bytes, the CAS 8, flags 4 unless 0.
+    pub(crate) fn is_too_large(&self, args: &SetArgs<'_>, len: usize, flags: u32) -> bool {
+        let flags = if flags == 0 { 0 } else { 4 };
+        let overhead = if self.config.use_cas { 59 } else { 51 };
+        (overhead + args.key.len() + flags + len) as u64 > self.config.item_size_max
+    }
+
+    pub(crate) fn bytes_of(&self, content: Content) -> Vec<u8> {
+        match content {
+            Content::Number(number) => number.to_string().into_bytes(),
+            Content::Pattern(at, len) => self.pattern[at..at + len].to_vec(),
+        }
+    }
+    pub(crate) fn args<'k>(&self, key: &'k [u8], terms: Terms) -> SetArgs<'k> {
+        let mode = match terms.mode {
+            Mode::Set => SetMode::Set,
+            Mode::Add => SetMode::Add,
+            Mode::Replace => SetMode::Replace,
+            Mode::Append => SetMode::Append,
+            Mode::Prepend => SetMode::Prepend,
+        };
+        let (hash, deadline) = (self.store.hash(key), self.deadline(terms.life));
+        let compare = self.compare(key, terms.compare);
+        SetArgs { key, hash, flags: terms.flags, deadline, mode, compare }
+    }
+    fn compare(&self, key: &[u8], compare: Compare) -> Option<u64> {
+        let right = self.twin.get(key).map_or(1, |entry| entry.cas);
+        match compare {
+            Compare::Any => None,
+            Compare::Right => Some(right),
+            Compare::Wrong => Some(right + 1),
+        }
+    }
+    fn deadline(&self, life: Life) -> u32 {
+        match life {
+            Life::Endless => 0,
+            Life::Over => 1,
+            Life::Seconds(seconds) => self.now + seconds,
+        }
+    }
+
+    /// Recount the store, and what can be counted from outside.
+    pub fn check(&self) {
+        self.store.assert_valid();
+        let stats = self.store.stats(self.now);
+        assert_eq!(stats.items, self.twin.len() as u64, "items");
+        assert_eq!(stats.pins, self.pins.len() as u64, "pins");
+        let open = self.uploads.iter().filter(|upload| !upload.given_up);
+        let (uploads, sent) = open.fold((0, 0), |(n, sent), up| (n + 1, sent + up.sent));
+        assert_eq!((stats.uploads, stats.upload_bytes), (uploads, sent as u64), "uploads");
+        assert!(stats.pages_used <= self.config.limit_bytes / PAGE as u64, "the limit holds");
+    }
+
+    /// Read everything once more, then take everything away: nothing may be left.
+    pub fn finish(mut self) -> Tally {
+        self.check();
+        self.apply(Op::FailPages(None));
+        let keys: Vec<Vec<u8>> = self.twin.keys().cloned().collect();
+        keys.iter().for_each(|key| self.get(key, None));
+        while !self.uploads.is_empty() {
+            self.drop_upload(0, false);
+        }
+        while !self.pins.is_empty() {
+            self.read_pin(0, usize::MAX >> 1);
+        }
+        keys.iter().for_each(|key| self.delete(key, Compare::Any));
+        (0..100).for_each(|_| self.apply(Op::Maintain));
+        self.check();
+        let stats = self.store.stats(self.now);
+        let chunks: u64 = stats.classes.iter().map(|class| class.used_chunks).sum();
+        assert_eq!((stats.items, stats.bytes, chunks), (0, 0, 0), "a chunk was lost");
+        assert_eq!((stats.upload_bytes, stats.pinned_dead_bytes), (0, 0));
+        self.tally
+    }
+}
+
+/// A number as strtoull reads it: digits up to the end or a blank (PROTOCOL 1.6). The twin's
+/// values hold no other blank than a space, and no number begins with one.
+fn number_in(value: &[u8]) -> Option<u64> {
+    let digits = value.split(|&byte| byte == b' ').next()?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
