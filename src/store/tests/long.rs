@@ -203,3 +203,33 @@ fn a_long_value_is_added_appended_and_compared_as_a_short_one_is() {
     assert_eq!(stats.classes.iter().map(|c| c.cas_hits).sum::<u64>(), 1);
     d.store.assert_valid();
 }
+
+#[test]
+fn an_upload_after_a_due_flush_reclaims_and_does_not_evict() {
+    let mut d = Driver::new(1 << 20);
+    (0..900).for_each(|n| assert!(is_stored(d.set(&format!("k{n}"), &pattern(1000, n)))));
+    d.store.flush(d.now + 1, d.now);
+    d.now += 1;
+    d.store.record_events(true);
+    assert!(is_stored(d.upload("large", &pattern(600_000, 1))));
+    let events = d.store.take_events();
+    assert!(events.iter().all(|event| matches!(event, Event::Reclaimed(_))));
+    assert!(d.get("large").is_some());
+}
+
+#[test]
+fn an_upload_that_was_dropped_costs_no_other_its_memory() {
+    let d = Driver::new(4 << 20);
+    let begin = |key: &[u8]| d.store.begin_upload(&d.args(key, SetMode::Set), 700_000, d.now);
+    let (slow, half) = (begin(b"slow").unwrap(), pattern(600_000, 1));
+    assert_eq!(d.store.append_upload(&slow, &half[..200_000], d.now), Received::Taken);
+    let fast = begin(b"fast").unwrap();
+    assert_eq!(d.store.append_upload(&fast, &half, d.now), Received::Taken);
+    let third = begin(b"third").unwrap();
+    assert_eq!(d.store.append_upload(&third, &half[..400_000], d.now), Received::Taken);
+    assert_eq!(d.store.stats(d.now).uploads, 2, "the first gave way");
+    assert_eq!(d.store.append_upload(&slow, &half, d.now), Received::Dropped);
+    assert_eq!(d.store.stats(d.now).uploads, 2);
+    [fast, third].into_iter().for_each(|id| d.store.drop_upload(id));
+    d.store.assert_valid();
+}
