@@ -16,6 +16,9 @@ use super::{Deadline, KeyHash, PinRead, Seconds, SetArgs, SetMode, Stored};
 /// Chains longer than this are freed a few chunks at a time.
 const FREED_AT_ONCE: u32 = 2 << 20;
 
+/// A chunk added by an append holds at least this much.
+const APPEND_CHUNK: usize = 4 << 10;
+
 /// A value being read.
 #[derive(Debug)]
 pub(super) struct Pin {
@@ -204,7 +207,8 @@ impl Shard {
         let (line, size) = (self.line(id), self.size(id));
         self.lru[line].unlink(&mut self.slabs.arena, id, size);
         self.held = Some(id);
-        let done = self.extend(id, value, value.len(), now);
+        // Many short appends should not become as many chunks.
+        let done = self.extend(id, value, value.len().max(APPEND_CHUNK), now);
         self.held = None;
         let mut queue = self.header(id).queue();
         if done {
@@ -257,7 +261,7 @@ impl Shard {
     /// Free an unlinked item, now or when its last reader is done.
     pub(super) fn release(&mut self, id: ItemId) {
         if self.header(id).is(state::PINNED) {
-            self.pinned_dead += self.size(id) as u64;
+            self.count_dead_pin(id, true);
             self.revoke_beyond_cap();
             return;
         }
@@ -333,16 +337,26 @@ impl Shard {
         }
         self.header_mut(id).state &= !state::PINNED;
         if !self.header(id).is(state::LINKED) {
-            self.pinned_dead -= self.size(id) as u64;
+            self.count_dead_pin(id, false);
             self.release(id);
+        }
+    }
+    fn count_dead_pin(&mut self, id: ItemId, more: bool) {
+        let size = self.size(id);
+        if more {
+            self.dead_pins.add(size);
+            self.pinned_dead += size as u64;
+        } else {
+            self.dead_pins.sub(size);
+            self.pinned_dead -= size as u64;
         }
     }
     /// Unlinked pinned values take too much memory: whoever has most left to read loses his.
     fn revoke_beyond_cap(&mut self) {
-        while self.pinned_dead > self.settings.pinned_dead_max {
+        while self.dead_pins.exceeds(0) {
             let Some(id) = self.slowest_pin(|header| !header.is(state::LINKED)) else { return };
             self.revoke(id);
-            self.pinned_dead -= self.size(id) as u64;
+            self.count_dead_pin(id, false);
             self.release(id);
         }
     }
@@ -357,7 +371,7 @@ impl Shard {
         if self.header(id).is(state::LINKED) {
             self.evict(id, now);
         } else {
-            self.pinned_dead -= self.size(id) as u64;
+            self.count_dead_pin(id, false);
             self.release(id);
         }
         true
@@ -414,6 +428,7 @@ impl Shard {
         &mut self,
         args: &SetArgs<'_>,
         len: u32,
+        order: u64,
         now: Seconds,
     ) -> Result<u64, Stored> {
         self.tick(now);
@@ -423,7 +438,7 @@ impl Shard {
         let Some(head) = self.new_chained(args, now) else { return Err(Stored::OutOfMemory) };
         let (mode, compare) = (args.mode, args.compare);
         let key = args.key.into();
-        let (received, active, begun) = (0, now, self.in_flight.begin());
+        let (received, active, begun) = (0, now, order);
         let upload = Upload { head, key, mode, compare, len, received, active, begun };
         Ok(self.uploads.insert(upload))
     }

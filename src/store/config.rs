@@ -71,14 +71,10 @@ pub(super) struct Settings {
     pub(super) temporary_ttl: Option<u32>,
     pub(super) track_sizes: bool,
     pub(super) crawler: bool,
-    /// Bytes of unlinked values a shard keeps for their readers: all shards together an eighth
-    /// of the limit, but each enough for one value.
-    pub(super) pinned_dead_max: u64,
 }
 
 impl Settings {
     pub(super) fn new(config: &StoreConfig) -> Settings {
-        let shards = super::geometry::shard_count(config.limit_bytes, config.threads) as u64;
         Settings {
             chunk_sizes: chunk_sizes(config),
             item_size_max: config.item_size_max,
@@ -94,7 +90,6 @@ impl Settings {
             temporary_ttl: config.temporary_ttl.filter(|_| config.segmented),
             track_sizes: config.track_sizes,
             crawler: config.crawler,
-            pinned_dead_max: (config.limit_bytes / 8 / shards).max(config.item_size_max),
         }
     }
 

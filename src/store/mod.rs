@@ -232,22 +232,20 @@ impl Event {
     }
 }
 
-/// Bytes of all unfinished uploads, against a cap.
+/// Bytes that all shards together may hold of something, against a cap.
 #[derive(Debug, Clone)]
-struct InFlight {
+struct Budget {
     bytes: Arc<AtomicU64>,
-    begun: Arc<AtomicU64>,
     max: u64,
 }
 
-impl InFlight {
+impl Budget {
+    fn new(max: u64) -> Budget {
+        Budget { bytes: Arc::new(AtomicU64::new(0)), max }
+    }
     /// Whether `n` more would pass the cap.
     fn exceeds(&self, n: usize) -> bool {
         self.bytes.load(Ordering::Relaxed) + n as u64 > self.max
-    }
-    /// The number of a new upload, rising over all shards.
-    fn begin(&self) -> u64 {
-        self.begun.fetch_add(1, Ordering::Relaxed)
     }
     fn add(&self, n: usize) {
         self.bytes.fetch_add(n as u64, Ordering::Relaxed);
@@ -301,7 +299,8 @@ pub struct Store {
     shift: u32,
     hasher: KeyHasher,
     pool: PagePool,
-    in_flight: InFlight,
+    in_flight: Budget,
+    uploads_begun: AtomicU64,
     limit_bytes: u64,
 }
 
@@ -327,11 +326,9 @@ impl Store {
         let items_max = config.limit_bytes / smallest / shards as u64 * 2 + 1024;
         let level =
             if config.hash_power == 0 { 6 } else { config.hash_power.saturating_sub(bits + 3) };
-        let in_flight = InFlight {
-            bytes: Arc::new(AtomicU64::new(0)),
-            begun: Arc::new(AtomicU64::new(0)),
-            max: (config.limit_bytes / 4).max(config.item_size_max),
-        };
+        let in_flight = Budget::new((config.limit_bytes / 4).max(config.item_size_max));
+        // One value at least must be readable to its end.
+        let pinned_dead = Budget::new((config.limit_bytes / 8).max(config.item_size_max));
         let slot = |number: usize| -> io::Result<Slot> {
             let index = Index::new(items_max as usize, level)?;
             let address = index.address();
@@ -340,6 +337,7 @@ impl Store {
                 hasher: hasher.clone(),
                 pool: pool.clone(),
                 in_flight: in_flight.clone(),
+                pinned_dead: pinned_dead.clone(),
                 index,
                 number: (number as u64, bits),
             });
@@ -349,7 +347,8 @@ impl Store {
         };
         let slots = (0..shards).map(slot).collect::<io::Result<Box<[Slot]>>>()?;
         let limit_bytes = config.limit_bytes;
-        Ok(Store { slots, shift: 64 - bits, hasher, pool, in_flight, limit_bytes })
+        let uploads_begun = AtomicU64::new(0);
+        Ok(Store { slots, shift: 64 - bits, hasher, pool, in_flight, uploads_begun, limit_bytes })
     }
 
     /// The hash of a key.
@@ -397,9 +396,10 @@ impl Store {
         now: Seconds,
     ) -> Result<UploadId, Stored> {
         let slot = self.slot(args.hash);
-        let mut begun = self.slots[slot].lock().begin_upload(args, len, now);
+        let order = self.uploads_begun.fetch_add(1, Ordering::Relaxed);
+        let mut begun = self.slots[slot].lock().begin_upload(args, len, order, now);
         if begun == Err(Stored::OutOfMemory) && self.find_page(slot, now) {
-            begun = self.slots[slot].lock().begin_upload(args, len, now);
+            begun = self.slots[slot].lock().begin_upload(args, len, order, now);
         }
         match begun {
             Ok(number) => Ok(UploadId(outside(slot, number))),
@@ -475,21 +475,17 @@ impl Store {
     pub fn flush(&self, at: Seconds, now: Seconds) {
         self.slots.iter().for_each(|slot| slot.lock().flush(at, now));
     }
-    /// One bounded round of background work on every shard, to be called about ten times a
-    /// second.
-    pub fn maintain(&self, now: Seconds) {
-        /// Steps a shard may take in one round.
-        const STEPS: usize = 16;
-        for slot in &self.slots {
-            for _ in 0..STEPS {
-                let mut shard = slot.lock();
-                let more = shard.maintain(now);
-                slot.publish(&shard);
-                if !more {
-                    break;
-                }
-            }
-        }
+    /// One step of background work on every shard, each under its lock for a fraction of a
+    /// millisecond. To be called about ten times a second, and again after a pause (the lock is
+    /// not fair) while the answer is `true`: there is more to do.
+    pub fn maintain(&self, now: Seconds) -> bool {
+        let step = |slot: &Slot| {
+            let mut shard = slot.lock();
+            let more = shard.maintain(now);
+            slot.publish(&shard);
+            more
+        };
+        self.slots.iter().filter(|slot| step(slot)).count() > 0
     }
 
     /// Everything counted, summed over shards.

@@ -6,7 +6,6 @@
 use super::shard::Shard;
 use super::{Counted, Deadline, Deleted, Hit, KeyHash, Seconds, SetArgs, SetMode, Store, Stored};
 use crate::sync::MutexGuard;
-use crate::sys::cpu::prefetch;
 
 /// See [`Store::session`].
 pub struct Session<'a> {
@@ -51,9 +50,7 @@ impl<'a> Session<'a> {
     pub fn prefetch_item(&mut self, hash: KeyHash) {
         self.with(hash, |shard, _| {
             if let Some(id) = shard.index.peek(hash) {
-                let address = shard.slabs.arena.address(id);
-                prefetch(address);
-                prefetch(address + 64);
+                shard.slabs.prefetch(id);
             }
         });
     }

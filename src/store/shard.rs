@@ -17,14 +17,17 @@ use super::pages::PagePool;
 use super::slab::{ClassId, Slabs};
 use super::stats::Counts;
 use super::table::Table;
-use super::{Deadline, Deleted, Event, InFlight, Seconds, SetArgs, SetMode, Settings, Stored};
+use super::{Budget, Deadline, Deleted, Event, Seconds, SetArgs, SetMode, Settings, Stored};
 
 /// What a new shard is given.
 pub(super) struct Parts {
     pub(super) settings: Settings,
     pub(super) hasher: KeyHasher,
     pub(super) pool: PagePool,
-    pub(super) in_flight: InFlight,
+    /// Bytes of unfinished uploads, of all shards.
+    pub(super) in_flight: Budget,
+    /// Bytes of unlinked values that only pins keep, of all shards.
+    pub(super) pinned_dead: Budget,
     pub(super) index: Index,
     /// Its number, and how many bits number the shards.
     pub(super) number: (u64, u32),
@@ -36,7 +39,10 @@ pub struct Shard {
     pub(super) settings: Settings,
     pub(super) hasher: KeyHasher,
     pub(super) pool: PagePool,
-    pub(super) in_flight: InFlight,
+    /// Bytes of unfinished uploads, of all shards.
+    pub(super) in_flight: Budget,
+    /// Bytes of unlinked values that only pins keep, of all shards.
+    pub(super) dead_pins: Budget,
     pub(super) index: Index,
     pub(super) slabs: Slabs,
     pub(super) lru: Vec<Lru>,
@@ -53,7 +59,7 @@ pub struct Shard {
     pub(super) doomed: Vec<ItemId>,
     /// Evictions in each class since its claim to another page was last weighed.
     pub(super) pressure: Vec<u32>,
-    /// Bytes of unlinked values that only pins keep.
+    /// This shard's part of `dead_pins`.
     pub(super) pinned_dead: u64,
     /// The next page whose access times are rewritten.
     pub(super) refresh_cursor: usize,
@@ -81,6 +87,7 @@ impl Shard {
             hasher: parts.hasher,
             pool: parts.pool,
             in_flight: parts.in_flight,
+            dead_pins: parts.pinned_dead,
             index: parts.index,
             slabs,
             lru: vec![Lru::default(); classes],
@@ -192,7 +199,7 @@ impl Shard {
         self.index.find(hash, |id| {
             let header = arena.header(id);
             header.key_len as usize == key.len()
-                && arena.bytes(id, header.key_offset(), key.len()) == key
+                && is_same(arena.bytes(id, header.key_offset(), key.len()), key)
         })
     }
     /// The key's item; a dead one is removed on the spot.
@@ -258,7 +265,12 @@ impl Shard {
             }
             return None;
         };
-        let (line, queue) = (self.line(id), self.header(id).queue());
+        let header = self.header(id);
+        let queue = header.queue();
+        let line = match header.is(state::CHAINED) {
+            false => self.slabs.class_of(id),
+            true => self.slabs.last_class(),
+        };
         match touch {
             None => self.counts.classes[line].hits[queue as usize] += 1,
             Some(deadline) => {
@@ -540,6 +552,16 @@ impl Shard {
 fn key_of(arena: &Arena, id: ItemId) -> &[u8] {
     let header = arena.header(id);
     arena.bytes(id, header.key_offset(), header.key_len as usize)
+}
+
+/// Whether two keys of one length are equal: inline, eight bytes at a time, where a call of the
+/// library's comparison costs as much as the comparison.
+#[inline]
+fn is_same(a: &[u8], b: &[u8]) -> bool {
+    let (a_words, a_rest) = a.as_chunks::<8>();
+    let (b_words, b_rest) = b.as_chunks::<8>();
+    a_words.iter().zip(b_words).all(|(a, b)| u64::from_ne_bytes(*a) == u64::from_ne_bytes(*b))
+        && a_rest.iter().zip(b_rest).all(|(a, b)| a == b)
 }
 
 /// Bytes of an item that is not chained.

@@ -14,6 +14,7 @@ use super::arena::{Arena, Page};
 use super::geometry::{ITEM_ALIGN, PAGE_SIZE, PAGES_MAX};
 use super::item::ItemId;
 use super::{Deadline, Seconds};
+use crate::sys::cpu::prefetch;
 
 /// A slab class, counted from 0 (`stats` counts from 1).
 pub(super) type ClassId = usize;
@@ -31,10 +32,12 @@ struct SlabClass {
     used: usize,
 }
 
-/// What is known about a page.
+/// Stands for a class where a number names no page.
+const NO_CLASS: u8 = u8::MAX;
+
+/// What is known about a page, besides its class.
 #[derive(Debug, Clone, Copy)]
 struct PageInfo {
-    class: Option<u8>,
     /// Listed in its class's `partial`.
     listed: bool,
     /// Being emptied: it takes chunks back and gives none out.
@@ -48,15 +51,8 @@ struct PageInfo {
     next_expiry: Deadline,
 }
 
-const NO_PAGE: PageInfo = PageInfo {
-    class: None,
-    listed: false,
-    closed: false,
-    used: 0,
-    fresh: 0,
-    free: None,
-    next_expiry: NEVER,
-};
+const NO_PAGE: PageInfo =
+    PageInfo { listed: false, closed: false, used: 0, fresh: 0, free: None, next_expiry: NEVER };
 
 /// All classes and pages of a shard.
 #[derive(Debug)]
@@ -64,6 +60,8 @@ pub(super) struct Slabs {
     pub(super) arena: Arena,
     classes: Vec<SlabClass>,
     pages: Vec<PageInfo>,
+    /// The class of each page: apart, since every hit reads one, and these fit the first cache.
+    page_classes: Vec<u8>,
     /// Page numbers below `pages.len()` that hold no page.
     vacant: Vec<u32>,
     /// Class by size in units of 8.
@@ -91,6 +89,7 @@ impl Slabs {
             arena: Arena::default(),
             classes: sizes.iter().map(class).collect(),
             pages: Vec::new(),
+            page_classes: Vec::new(),
             vacant: Vec::new(),
             by_size,
             empty: BTreeSet::new(),
@@ -132,7 +131,7 @@ impl Slabs {
     /// The class a chunk belongs to.
     #[inline]
     pub(super) fn class_of(&self, id: ItemId) -> ClassId {
-        self.pages[id.page()].class.expect("a chunk in use has a class") as usize
+        self.page_classes[id.page()] as usize
     }
     /// Pages owned by classes.
     pub(super) fn page_count(&self) -> usize {
@@ -144,7 +143,7 @@ impl Slabs {
     }
     /// The class of a page, if there is one at `page`.
     pub(super) fn page_class(&self, page: usize) -> Option<ClassId> {
-        self.pages.get(page)?.class.map(usize::from)
+        self.page_classes.get(page).filter(|&&class| class != NO_CLASS).map(|&class| class.into())
     }
     /// Some page without a chunk in use.
     pub(super) fn empty_page(&self) -> Option<usize> {
@@ -152,12 +151,9 @@ impl Slabs {
     }
     /// The ids of a page's chunks that were ever used.
     pub(super) fn chunks(&self, page: usize) -> impl Iterator<Item = ItemId> + use<> {
-        let info = self.pages[page];
-        let units = match info.class {
-            Some(class) => self.classes[class as usize].chunk_size / ITEM_ALIGN as u32,
-            None => 0,
-        };
-        (0..u32::from(info.fresh)).map(move |n| ItemId::new(page, n * units))
+        let class = self.page_class(page);
+        let units = class.map_or(0, |class| self.classes[class].chunk_size / ITEM_ALIGN as u32);
+        (0..u32::from(self.pages[page].fresh)).map(move |n| ItemId::new(page, n * units))
     }
 
     /// Give a page to a class. `None`: the shard cannot name more pages; the page comes back.
@@ -166,12 +162,14 @@ impl Slabs {
             Some(number) => number as usize,
             None if self.pages.len() < PAGES_MAX => {
                 self.pages.push(NO_PAGE);
+                self.page_classes.push(NO_CLASS);
                 self.pages.len() - 1
             }
             None => return Err(page),
         };
         self.arena.put(number, page);
-        self.pages[number] = PageInfo { class: Some(class as u8), listed: true, ..NO_PAGE };
+        self.pages[number] = PageInfo { listed: true, ..NO_PAGE };
+        self.page_classes[number] = class as u8;
         self.empty.insert(number as u32);
         let class = &mut self.classes[class];
         class.pages += 1;
@@ -184,7 +182,8 @@ impl Slabs {
         self.close(number);
         let info = self.pages[number];
         assert_eq!(info.used, 0, "a page leaves its class empty");
-        self.classes[info.class.expect("a page has a class") as usize].pages -= 1;
+        self.classes[self.page_classes[number] as usize].pages -= 1;
+        self.page_classes[number] = NO_CLASS;
         self.empty.remove(&(number as u32));
         self.due.remove(&(info.next_expiry, number as u32));
         self.pages[number] = NO_PAGE;
@@ -231,12 +230,26 @@ impl Slabs {
         }
     }
 
+    /// Bring the front of a chunk into the cache: its header, key and the value's first lines. A
+    /// longer value is left to the hardware, which has seen a stream begin by then.
+    #[inline]
+    pub(super) fn prefetch(&self, id: ItemId) {
+        /// Lines of 64 bytes.
+        const LINES_MAX: usize = 4;
+        let address = self.arena.address(id);
+        let Some(class) = self.classes.get(self.class_of(id)) else { return };
+        let lines = (address % 64 + class.chunk_size as usize).div_ceil(64);
+        for line in 0..lines.min(LINES_MAX) {
+            prefetch(address + line * 64);
+        }
+    }
+
     /// Give a chunk back.
     #[inline]
     pub(super) fn push(&mut self, id: ItemId) {
         let number = id.page();
         let info = &mut self.pages[number];
-        let class = &mut self.classes[info.class.expect("a chunk in use has a class") as usize];
+        let class = &mut self.classes[self.page_classes[number] as usize];
         let header = self.arena.header_mut(id);
         header.key_len = 0;
         header.state = 0;
@@ -257,7 +270,7 @@ impl Slabs {
     pub(super) fn close(&mut self, number: usize) {
         let info = &mut self.pages[number];
         (info.listed, info.closed) = (false, true);
-        let class = &mut self.classes[info.class.expect("a page has a class") as usize];
+        let class = &mut self.classes[self.page_classes[number] as usize];
         class.partial.retain(|&page| page as usize != number);
     }
 
@@ -293,11 +306,11 @@ impl Slabs {
     /// Recount one page for `check.rs`: `in_use` says which of its chunks are.
     pub(super) fn assert_page(&self, number: usize, in_use: usize, earliest: Deadline) {
         let info = &self.pages[number];
-        let Some(class_id) = info.class else {
+        let Some(class_id) = self.page_class(number) else {
             assert!(self.vacant.contains(&(number as u32)), "slab: a page without class is vacant");
             return;
         };
-        let class = &self.classes[class_id as usize];
+        let class = &self.classes[class_id];
         let mut free = 0;
         let mut at = info.free;
         while let Some(id) = at {
@@ -322,7 +335,8 @@ impl Slabs {
     }
     /// Recount a class for `check.rs`.
     pub(super) fn assert_class(&self, class: ClassId) {
-        let pages = self.pages.iter().filter(|p| p.class == Some(class as u8));
+        let all = self.pages.iter().zip(&self.page_classes);
+        let pages = all.filter(|&(_, &of)| usize::from(of) == class).map(|(page, _)| page);
         let (count, used) = pages.fold((0, 0), |(n, u), p| (n + 1, u + usize::from(p.used)));
         assert_eq!(count, self.classes[class].pages, "slab: pages of class {class}");
         assert_eq!(used, self.classes[class].used, "slab: chunks used of class {class}");

@@ -66,6 +66,9 @@ impl Driver {
             value
         })
     }
+    fn maintain(&self) {
+        while self.store.maintain(self.now) {}
+    }
     fn cas(&self, key: &str) -> u64 {
         let hash = self.store.hash(key.as_bytes());
         self.store.session().get(key.as_bytes(), hash, None, self.now, |hit| hit.cas()).unwrap()

@@ -18,7 +18,7 @@ fn an_uploaded_value_appears_when_committed_and_not_before() {
     let id = d.store.begin_upload(&d.args(b"k", SetMode::Set), 700_000, d.now).unwrap();
     d.store.append_upload(&id, &value[..600_000], d.now);
     d.store.drop_upload(id);
-    d.store.maintain(d.now);
+    d.maintain();
     d.store.assert_valid();
     assert_eq!(d.get("k").unwrap(), value);
     assert_eq!(d.store.stats(d.now).upload_bytes, 0);
@@ -58,7 +58,7 @@ fn uploads_at_the_cap_lose_the_least_advanced() {
     }
     assert!(is_stored(d.upload("whole", &pattern(900_000, 1))));
     ids.into_iter().for_each(|id| d.store.drop_upload(id));
-    d.store.maintain(d.now);
+    d.maintain();
     d.store.assert_valid();
 }
 

@@ -15,7 +15,7 @@ fn the_expired_are_gone_on_touch_and_by_the_crawler() {
     let stats = d.store.stats(d.now);
     assert_eq!((stats.get_expired, stats.items), (1, 100));
     d.now += 2;
-    d.store.maintain(d.now);
+    d.maintain();
     d.store.assert_valid();
     let stats = d.store.stats(d.now);
     assert_eq!(stats.items, 1);
@@ -37,7 +37,7 @@ fn flush_forgets_what_was_stored_before_and_nothing_after() {
     d.now += 1;
     d.set("d", b"1");
     assert!(d.get("b").is_none() && d.get("c").is_none() && d.get("d").is_some());
-    d.store.maintain(d.now);
+    d.maintain();
     assert_eq!(d.store.stats(d.now).items, 1);
     d.store.assert_valid();
 }
@@ -105,7 +105,7 @@ fn memory_follows_a_shift_of_sizes() {
         d.set(&format!("large{n}"), &[2; 10_000]);
         if n % 100 == 0 {
             d.now += 1;
-            d.store.maintain(d.now);
+            d.maintain();
         }
     }
     d.store.assert_valid();
@@ -154,7 +154,7 @@ fn running_out_of_pages_at_any_moment_is_harmless() {
             let d = Driver::with(StoreConfig { evict, ..config(32 << 20) });
             d.store.fail_pages_after(Some(n));
             let done = script(&d);
-            d.store.maintain(d.now);
+            d.maintain();
             d.store.assert_valid();
             match (n, evict) {
                 (399, true) => untouched = Some(done),
