@@ -190,6 +190,7 @@ fn odd(rng: &mut Rng, keys: &[String]) -> Vec<u8> {
         "stats s".into(),
         format!("set {key} 0 0 5000\r\nabc"),
         "flush_all 0 x".into(),
+        "verbosity x y z".into(),
         "flush_all noreply 0".into(),
         "verbosity 0\t".into(),
         "flush_all 0 0".into(),

@@ -21,7 +21,7 @@ pub fn predicate(name: &str) -> Option<Predicate> {
         ("verbosity", |step| any(step, |line| is(line, &[b"verbosity"]))),
         ("arith-delta", |step| any(step, |line| is(line, &[b"incr", b"decr"]))),
         ("touch-number", |step| any(step, |line| is(line, &[b"touch", b"gat", b"gats"]))),
-        ("unknown-noreply", |step| any(step, |line| line.ends_with(b"noreply"))),
+        ("unknown-noreply", |step| any(step, |line| words(line).last() == Some(&&b"noreply"[..]))),
         ("http", |step| any(step, |line| line.windows(5).any(|part| part == b"HTTP/"))),
         ("long-get-key", |step| {
             any(step, |line| {
