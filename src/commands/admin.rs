@@ -40,7 +40,12 @@ pub(super) fn refusal(cx: &Context<'_>, admin: &Admin<'_>) -> Option<&'static st
 }
 
 /// Run an operator's request. The caller has let go of the session's lock.
-pub(super) fn admin(cx: &Context<'_>, admin: &Admin<'_>, style: Style, out: &mut Vec<u8>) -> Next {
+pub(super) fn admin(
+    cx: &Context<'_>,
+    admin: &Admin<'_>,
+    style: Style<'_>,
+    out: &mut Vec<u8>,
+) -> Next {
     let mut reply = Reply::new(style, out);
     match *admin {
         Admin::FlushAll { delay } => {

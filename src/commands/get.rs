@@ -21,7 +21,7 @@ const BUCKET_AHEAD: usize = 16;
 /// What stays the same over the keys of one lookup.
 struct Lookup<'c, 'x> {
     cx: &'c Context<'x>,
-    style: Style,
+    style: Style<'c>,
     touch: Option<Deadline>,
     detail: bool,
 }
@@ -33,7 +33,7 @@ pub(super) fn get(
     session: &mut Session<'_>,
     client: &mut ClientState,
     get: &Get<'_>,
-    style: Style,
+    style: Style<'_>,
     hashes: &[KeyHash],
     out: &mut Vec<u8>,
 ) -> Next {

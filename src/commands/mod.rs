@@ -14,7 +14,7 @@ mod set;
 pub use set::finish_upload;
 
 use crate::ops::{VERSION, config::Config, counters::WorkerCounters, shared::Shared};
-use crate::protocol::{Command, Reply, Request};
+use crate::protocol::{Command, KeptStyle, Reply, Request};
 use crate::store::{KeyHash, PinId, Session, Store, UploadId};
 
 /// What every command may use.
@@ -59,8 +59,8 @@ pub enum Next {
         upload: UploadId,
         /// Value length, without CR LF.
         len: u32,
-        /// Say nothing at the end.
-        noreply: bool,
+        /// How to answer at the end.
+        style: KeptStyle,
     },
     /// Drop the next `len` bytes of the stream, then send `line` (if any) and CR LF.
     Swallow {
@@ -100,16 +100,22 @@ pub fn execute(
     match request.command {
         Command::Get(ref asked) => get::get(cx, session, client, asked, style, hashes, out),
         Command::Set(ref asked) => set::set(cx, session, asked, style, hash(asked.key), out),
-        Command::Delete { key } => delete::delete(cx, session, key, style, hash(key), out),
-        Command::Arith { key, delta, direction } => {
-            arith::arith(cx, session, (key, delta, direction), style, hash(key), out)
+        Command::Delete(ref asked) => {
+            delete::delete(cx, session, asked, style, hash(asked.key), out)
         }
+        Command::Arith(ref asked) => arith::arith(cx, session, asked, style, hash(asked.key), out),
         Command::Touch { key, exptime } => {
             delete::touch(cx, session, (key, exptime), style, hash(key), out)
         }
         Command::Admin(ref asked) => {
             session.release(); // what operators ask concerns every shard
             admin::admin(cx, asked, style, out)
+        }
+        // Their dialects are not spoken yet.
+        Command::Fetch(_) | Command::Debug { .. } => Next::Continue,
+        Command::Noop => {
+            Reply::new(style, out).noop();
+            Next::Continue
         }
         Command::Version => {
             Reply::new(style, out).line_always(&format!("VERSION {VERSION}"));

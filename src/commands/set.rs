@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::{Context, Next, exptime};
-use crate::protocol::{self, Body, ClientError, Reply, Set, Style};
+use crate::protocol::{self, About, Body, ClientError, KeptStyle, Reply, Set, Status, Style};
 use crate::store::{KeyHash, Session, SetArgs, SetMode, Stored, UploadId};
 
 /// Bytes behind every value: CR LF.
@@ -14,7 +14,7 @@ pub(super) fn set(
     cx: &Context<'_>,
     session: &mut Session<'_>,
     set: &Set<'_>,
-    style: Style,
+    style: Style<'_>,
     hash: KeyHash,
     out: &mut Vec<u8>,
 ) -> Next {
@@ -32,13 +32,18 @@ pub(super) fn set(
     match set.body {
         Body::Whole(value) => {
             let stored = session.set(&args, value, cx.now);
-            Reply::new(style, out).line(line(stored));
+            let (cas, len) = (cas(stored), value.len());
+            let about = About { key: set.key, cas, len };
+            Reply::new(style, out).outcome(status(stored), &about);
             Next::Continue
         }
         Body::Unterminated { len } => {
             let mut reply = Reply::new(style, out);
             match session.count_bad_set(&args, len, cx.now) {
-                refused @ (Stored::TooLarge | Stored::OutOfMemory) => reply.line(line(refused)),
+                refused @ (Stored::TooLarge | Stored::OutOfMemory) => {
+                    let about = About { key: set.key, cas: 0, len: len as usize };
+                    reply.outcome(status(refused), &about);
+                }
                 _ => reply.error(ClientError::BadDataChunk),
             }
             Next::Continue
@@ -51,13 +56,12 @@ pub(super) fn set(
 }
 
 /// A value too long for the buffer: find it a place, or have it swallowed and refused afterwards.
-fn receive(cx: &Context<'_>, args: &SetArgs<'_>, len: u32, style: Style) -> Next {
-    let Style::Text { noreply, .. } = style;
+fn receive(cx: &Context<'_>, args: &SetArgs<'_>, len: u32, style: Style<'_>) -> Next {
     match cx.store.begin_upload(args, len, cx.now) {
-        Ok(upload) => Next::Receive { upload, len, noreply },
+        Ok(upload) => Next::Receive { upload, len, style: KeptStyle::new(style, args.key) },
         Err(refused) => Next::Swallow {
             len: u64::from(len) + TERMINATOR_LEN,
-            line: (!noreply).then_some(line(refused)),
+            line: (!style.is_silent()).then_some(status(refused).line()),
         },
     }
 }
@@ -68,12 +72,15 @@ pub fn finish_upload(
     cx: &Context<'_>,
     upload: UploadId,
     terminated: bool,
-    noreply: bool,
+    style: &KeptStyle,
+    len: u32,
     out: &mut Vec<u8>,
 ) {
-    let mut reply = Reply::new(Style::Text { noreply, with_cas: false }, out);
+    let mut reply = Reply::new(style.style(), out);
     if terminated {
-        reply.line(line(cx.store.commit_upload(upload, cx.now)));
+        let stored = cx.store.commit_upload(upload, cx.now);
+        let about = About { key: style.key(), cas: cas(stored), len: len as usize };
+        reply.outcome(status(stored), &about);
     } else {
         cx.store.spoil_upload(upload);
         reply.error(ClientError::BadDataChunk);
@@ -91,13 +98,23 @@ fn mode(mode: protocol::SetMode) -> SetMode {
 }
 
 /// What a storage command is told.
-fn line(stored: Stored) -> &'static str {
+#[inline]
+fn status(stored: Stored) -> Status {
     match stored {
-        Stored::Stored(_) => "STORED",
-        Stored::NotStored => "NOT_STORED",
-        Stored::Exists => "EXISTS",
-        Stored::NotFound => "NOT_FOUND",
-        Stored::TooLarge => "SERVER_ERROR object too large for cache",
-        Stored::OutOfMemory => "SERVER_ERROR out of memory storing object",
+        Stored::Stored(_) => Status::Stored,
+        Stored::NotStored => Status::NotStored,
+        Stored::Exists => Status::Exists,
+        Stored::NotFound => Status::NotFound,
+        Stored::TooLarge => Status::TooLarge,
+        Stored::OutOfMemory => Status::NoMemoryToStore,
+    }
+}
+
+/// The CAS of what was stored; 0 if nothing was.
+#[inline]
+fn cas(stored: Stored) -> u64 {
+    match stored {
+        Stored::Stored(cas) => cas,
+        _ => 0,
     }
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::*;
 use crate::ops::shared::tests::config;
-use crate::protocol::{self, Keys, Parsed, Protocol};
+use crate::protocol::{self, Arith, Delete, Fetch, Keys, Parsed, Protocol};
 use crate::store::{PinRead, Received};
 
 /// Unix time at which every cache of these tests starts.
@@ -86,8 +86,8 @@ impl Cache {
                     self.store.unpin(pin);
                     out.extend_from_slice(b"\r\n");
                 }
-                Next::Receive { upload, len, noreply } => {
-                    return self.receive(upload, len as usize, noreply, behind, out);
+                Next::Receive { upload, len, style } => {
+                    return self.receive(upload, len as usize, &style, behind, out);
                 }
                 Next::Swallow { len, line } => {
                     if let Some(line) = line {
@@ -120,7 +120,7 @@ impl Cache {
         &mut self,
         upload: UploadId,
         len: usize,
-        noreply: bool,
+        style: &KeptStyle,
         behind: &[u8],
         out: &mut Vec<u8>,
     ) -> usize {
@@ -137,7 +137,7 @@ impl Cache {
             output_max: self.output_max,
         };
         let terminated = &behind[len..len + 2] == b"\r\n";
-        finish_upload(&cx, upload, terminated, noreply, out);
+        finish_upload(&cx, upload, terminated, style, len as u32, out);
         len + 2
     }
 
@@ -150,9 +150,10 @@ impl Cache {
         match request.command {
             Command::Get(get) => keys(get.keys),
             Command::Set(set) => vec![self.store.hash(set.key)],
-            Command::Delete { key } | Command::Arith { key, .. } | Command::Touch { key, .. } => {
-                vec![self.store.hash(key)]
-            }
+            Command::Delete(Delete { key, .. })
+            | Command::Arith(Arith { key, .. })
+            | Command::Fetch(Fetch { key, .. })
+            | Command::Touch { key, .. } => vec![self.store.hash(key)],
             _ => Vec::new(),
         }
     }

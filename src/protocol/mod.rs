@@ -1,12 +1,16 @@
 //! Bytes ⇄ requests and replies. No sockets, no store, no clock: pure functions.
 
+pub mod base64;
+mod flags;
 pub mod limits;
+mod meta;
 mod reply;
 mod request;
 mod text;
 mod token;
 
-pub use reply::Reply;
+pub use flags::{Flags, FlagsIter};
+pub use reply::{About, Reply, Status};
 pub use request::*;
 
 /// Which codec reads a connection.

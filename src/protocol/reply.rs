@@ -3,18 +3,76 @@
 //! Bytes are appended to a connection's output and nothing else; a line is never begun that is
 //! not ended, except that a value's own bytes come between `hit` and `value_end`.
 
-use super::{ClientError, Style};
+use super::{ClientError, Style, meta};
 
 /// Appends answers to a connection's output.
 pub struct Reply<'a> {
-    style: Style,
+    style: Style<'a>,
     out: &'a mut Vec<u8>,
+}
+
+/// How a request ended that shows no value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// A value was stored.
+    Stored,
+    /// The condition on presence did not hold.
+    NotStored,
+    /// The CAS differs.
+    Exists,
+    /// No such item.
+    NotFound,
+    /// Removed, or marked.
+    Deleted,
+    /// Its expiry was moved.
+    Touched,
+    /// Larger than the item size limit.
+    TooLarge,
+    /// No memory for a value.
+    NoMemoryToStore,
+    /// No memory for anything else.
+    OutOfMemory,
+    /// No memory for what a miss was to create.
+    NoMemoryToVivify,
+    /// Not a decimal number.
+    NonNumeric,
+}
+
+impl Status {
+    /// The line of classic text, without its CR LF. Where it begins with an error's name, all text
+    /// dialects use it.
+    pub fn line(self) -> &'static str {
+        match self {
+            Status::Stored => "STORED",
+            Status::NotStored => "NOT_STORED",
+            Status::Exists => "EXISTS",
+            Status::NotFound => "NOT_FOUND",
+            Status::Deleted => "DELETED",
+            Status::Touched => "TOUCHED",
+            Status::TooLarge => "SERVER_ERROR object too large for cache",
+            Status::NoMemoryToStore => "SERVER_ERROR out of memory storing object",
+            Status::OutOfMemory => "SERVER_ERROR out of memory",
+            Status::NoMemoryToVivify => "SERVER_ERROR Out of memory allocating new item",
+            Status::NonNumeric => "CLIENT_ERROR cannot increment or decrement non-numeric value",
+        }
+    }
+}
+
+/// What an answer without a value may tell of the item it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct About<'a> {
+    /// The key, decoded.
+    pub key: &'a [u8],
+    /// The CAS it now has; 0 if the request changed nothing.
+    pub cas: u64,
+    /// Length of its value.
+    pub len: usize,
 }
 
 impl<'a> Reply<'a> {
     /// A reply in the style of its question.
     #[inline]
-    pub fn new(style: Style, out: &'a mut Vec<u8>) -> Self {
+    pub fn new(style: Style<'a>, out: &'a mut Vec<u8>) -> Self {
         Reply { style, out }
     }
     /// The front of a hit: `VALUE <key> <flags> <bytes>[ <cas>]`; the value and `value_end` follow.
@@ -58,6 +116,23 @@ impl<'a> Reply<'a> {
         self.out.extend_from_slice(line.as_bytes());
         self.out.extend_from_slice(b"\r\n");
     }
+    /// The outcome of a request that shows no value.
+    #[inline]
+    pub fn outcome(&mut self, status: Status, about: &About<'_>) {
+        match self.style {
+            Style::Text { noreply: true, .. } => {}
+            Style::Text { .. } => self.line_always(status.line()),
+            Style::Meta(flags) => meta::outcome(&flags, status, about, self.out),
+            Style::Binary(_) => {}
+        }
+    }
+    /// The answer to nothing asked.
+    pub fn noop(&mut self) {
+        match self.style {
+            Style::Text { .. } | Style::Meta(_) => self.line_always("MN"),
+            Style::Binary(_) => {}
+        }
+    }
     /// The answer of incr and decr; silent under noreply.
     pub fn number(&mut self, number: u64) {
         if !self.is_silent() {
@@ -83,14 +158,13 @@ impl<'a> Reply<'a> {
     }
 
     fn is_silent(&self) -> bool {
-        let Style::Text { noreply, .. } = self.style;
-        noreply
+        self.style.is_silent()
     }
 
     /// The line of a hit, with room behind it for `more` bytes.
     #[inline]
     fn hit_front(&mut self, key: &[u8], flags: u32, len: usize, cas: u64, more: usize) {
-        let Style::Text { with_cas, .. } = self.style;
+        let with_cas = matches!(self.style, Style::Text { with_cas: true, .. });
         let mut tail = Tail::new();
         if with_cas {
             tail.prepend(cas);
@@ -171,13 +245,13 @@ mod tests {
     use proptest::prelude::*;
 
     /// What `answer` appends to an output that is not empty.
-    fn written(style: Style, answer: impl FnOnce(&mut Reply<'_>)) -> String {
+    fn written(style: Style<'_>, answer: impl FnOnce(&mut Reply<'_>)) -> String {
         let mut out = b"before".to_vec();
         answer(&mut Reply::new(style, &mut out));
         String::from_utf8(out).unwrap().strip_prefix("before").unwrap().to_owned()
     }
 
-    fn style(noreply: bool, with_cas: bool) -> Style {
+    fn style(noreply: bool, with_cas: bool) -> Style<'static> {
         Style::Text { noreply, with_cas }
     }
 

@@ -1,8 +1,11 @@
 //! What was asked, in any dialect. One vocabulary, that of the meta commands: text and binary
 //! translate into it. A request borrows the bytes it was parsed from.
+//!
+//! Operands that two dialects have are fields of the command; those that only meta has are read
+//! from its [`Flags`] by the command that knows them, so that a request stays small.
 
-use super::ClientError;
 use super::token::{find_space, skip_spaces};
+use super::{ClientError, Flags};
 
 /// One request: what to do, and what the answer needs to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,12 +13,12 @@ pub struct Request<'a> {
     /// What to do.
     pub command: Command<'a>,
     /// What only the answer needs.
-    pub style: Style,
+    pub style: Style<'a>,
 }
 
 /// How the asker wants to be answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Style {
+pub enum Style<'a> {
     /// Classic text.
     Text {
         /// `noreply`: neither success nor error lines are sent.
@@ -23,29 +26,86 @@ pub enum Style {
         /// `gets`/`gats`: VALUE lines carry the CAS.
         with_cas: bool,
     },
+    /// Meta: the flags, which hold the rarer operands too. With `b` among them the command's key
+    /// is still in base64 (`Flags::decode`).
+    Meta(Flags<'a>),
+    /// Binary.
+    Binary(Binary),
+}
+
+impl Style<'_> {
+    /// Neither success nor error is answered: `noreply`.
+    #[inline]
+    pub fn is_silent(&self) -> bool {
+        matches!(self, Style::Text { noreply: true, .. })
+    }
+}
+
+/// What an answer in the binary dialect repeats of its request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Binary {
+    /// As asked, quiet or not.
+    pub opcode: u8,
+    /// The expected outcome needs no answer.
+    pub quiet: bool,
+    /// Any four bytes.
+    pub opaque: u32,
+}
+
+/// A style that outlives its line: for the answer to a value that comes in pieces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptStyle {
+    style: Style<'static>,
+    /// Text of the flags, and the key they may show.
+    flags: Box<[u8]>,
+    key: Box<[u8]>,
+}
+
+impl KeptStyle {
+    /// Keep a style, and what it needs of the request with this key (decoded).
+    pub fn new(style: Style<'_>, key: &[u8]) -> Self {
+        match style {
+            Style::Text { noreply, with_cas } => Style::Text { noreply, with_cas }.into(),
+            Style::Binary(binary) => Style::Binary(binary).into(),
+            Style::Meta(flags) => KeptStyle {
+                style: Style::Meta(flags.over(b"")),
+                flags: flags.text().into(),
+                key: key.into(),
+            },
+        }
+    }
+    /// As it was.
+    pub fn style(&self) -> Style<'_> {
+        match self.style {
+            Style::Meta(flags) => Style::Meta(flags.over(&self.flags)),
+            other => other,
+        }
+    }
+    /// The key, where an answer may show it.
+    pub fn key(&self) -> &[u8] {
+        &self.key
+    }
+}
+
+impl From<Style<'static>> for KeptStyle {
+    fn from(style: Style<'static>) -> Self {
+        KeptStyle { style, flags: Box::default(), key: Box::default() }
+    }
 }
 
 /// A verb with its operands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command<'a> {
-    /// Look up one or more keys (get gets gat gats).
+    /// Look up a list of keys (get gets gat gats): may be answered in parts.
     Get(Get<'a>),
+    /// Look up one key (mg; binary get getk gat and their quiet twins).
+    Fetch(Fetch<'a>),
     /// Store a value (set add replace append prepend cas).
     Set(Set<'a>),
     /// Remove a key.
-    Delete {
-        /// 1 to 250 bytes.
-        key: &'a [u8],
-    },
+    Delete(Delete<'a>),
     /// Add to, or subtract from, a decimal number.
-    Arith {
-        /// 1 to 250 bytes.
-        key: &'a [u8],
-        /// How much.
-        delta: u64,
-        /// Which way.
-        direction: Direction,
-    },
+    Arith(Arith<'a>),
     /// Change a key's expiry without fetching it.
     Touch {
         /// 1 to 250 bytes.
@@ -53,6 +113,13 @@ pub enum Command<'a> {
         /// The new expiry, as on the wire.
         exptime: Exptime,
     },
+    /// Describe an item without using it (me).
+    Debug {
+        /// 1 to 250 bytes.
+        key: &'a [u8],
+    },
+    /// Answer what came before, and this (mn; binary noop).
+    Noop,
     /// Everything operators ask.
     Admin(Admin<'a>),
     /// `version`
@@ -68,6 +135,48 @@ pub struct Get<'a> {
     pub keys: Keys<'a>,
     /// `gat`: also set this expiry.
     pub touch: Option<Exptime>,
+}
+
+/// A lookup of one key. Of meta, `N` `R` `C` `E` and `u` are read from the flags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fetch<'a> {
+    /// 1 to 250 bytes.
+    pub key: &'a [u8],
+    /// Also set this expiry.
+    pub touch: Option<Exptime>,
+}
+
+/// A removal. Of meta, `I` `x` `T` `F` and `E` are read from the flags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delete<'a> {
+    /// 1 to 250 bytes.
+    pub key: &'a [u8],
+    /// Only if the item still has this CAS.
+    pub compare: Option<u64>,
+}
+
+/// An increment or decrement. Of meta, `T` and `E` are read from the flags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arith<'a> {
+    /// 1 to 250 bytes.
+    pub key: &'a [u8],
+    /// How much.
+    pub delta: u64,
+    /// Which way.
+    pub direction: Direction,
+    /// Only if the item still has this CAS.
+    pub compare: Option<u64>,
+    /// What a miss creates.
+    pub vivify: Option<Vivify>,
+}
+
+/// The number that an arithmetic miss creates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Vivify {
+    /// Its value; the delta is not applied.
+    pub initial: u64,
+    /// Its expiry.
+    pub exptime: Exptime,
 }
 
 /// The key list of a get: space-separated bytes, each key 1 to 250 long (the parser checked).
@@ -110,7 +219,7 @@ impl<'a> Iterator for Keys<'a> {
     }
 }
 
-/// A value to be stored.
+/// A value to be stored. Of meta, `I` `N` and `E` are read from the flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Set<'a> {
     /// 1 to 250 bytes.

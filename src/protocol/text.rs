@@ -7,8 +7,8 @@
 use super::limits::{KEY_MAX, LINE_MAX, LINE_MIN, LINE_SPACES_MAX};
 use super::limits::{VALUE_IN_BUFFER_MAX, VALUE_LEN_MAX};
 use super::token::{self, Words};
-use super::{Admin, Body, ClientError, Command, Direction, Exptime, Get, Keys, Parsed, Request};
-use super::{Set, SetMode, ShutdownMode, Stats, Style};
+use super::{Admin, Arith, Body, ClientError, Command, Delete, Direction, Exptime, Get, Keys};
+use super::{Parsed, Request, Set, SetMode, ShutdownMode, Stats, Style};
 
 #[cfg(feature = "debug-commands")]
 use super::DebugTime;
@@ -49,7 +49,7 @@ impl<'a> Frame<'a> {
         self.styled(command, Style::Text { noreply, with_cas: false })
     }
     #[inline]
-    fn styled(self, command: Command<'a>, style: Style) -> Parsed<'a> {
+    fn styled(self, command: Command<'a>, style: Style<'a>) -> Parsed<'a> {
         Parsed::Complete { request: Request { command, style }, len: self.line_len }
     }
     /// The line is wrong; say so, unless the sender wished for silence.
@@ -245,7 +245,7 @@ fn delete<'a>(frame: Frame<'a>, mut words: Words<'a>) -> Parsed<'a> {
     if key.len() > KEY_MAX {
         return frame.refuse(ClientError::BadFormat, noreply);
     }
-    frame.complete(Command::Delete { key }, noreply)
+    frame.complete(Command::Delete(Delete { key, compare: None }), noreply)
 }
 
 /// `incr` and `decr`.
@@ -258,7 +258,10 @@ fn arith<'a>(frame: Frame<'a>, mut words: Words<'a>, direction: Direction) -> Pa
         return frame.refuse(ClientError::BadFormat, noreply);
     }
     match token::u64(delta) {
-        Some(delta) => frame.complete(Command::Arith { key, delta, direction }, noreply),
+        Some(delta) => {
+            let arith = Arith { key, delta, direction, compare: None, vivify: None };
+            frame.complete(Command::Arith(arith), noreply)
+        }
         None => frame.refuse(ClientError::InvalidDelta, noreply),
     }
 }

@@ -18,7 +18,7 @@ use super::limits::{
 use crate::commands::ClientState;
 use crate::ops::config::Config;
 use crate::ops::counters::WorkerCounters;
-use crate::protocol::ClientError;
+use crate::protocol::{ClientError, KeptStyle};
 use crate::store::{PinId, Store, UploadId};
 
 /// One client.
@@ -111,7 +111,9 @@ pub(super) struct Upload {
     /// The two bytes behind the value, as far as they came.
     pub(super) terminator: [u8; 2],
     pub(super) terminator_len: u8,
-    pub(super) noreply: bool,
+    pub(super) style: KeptStyle,
+    /// Announced length of the value.
+    pub(super) len: u32,
     /// The whole body must be here by then.
     pub(super) deadline: u32,
 }

@@ -27,7 +27,7 @@ use super::limits::{
 };
 use super::visit::Visit;
 use crate::ops::{config::Config, counters::WorkerCounters, shared::Shared};
-use crate::protocol::{self, Body, Command, Parsed, Protocol, Request};
+use crate::protocol::{self, Arith, Body, Command, Delete, Fetch, Parsed, Protocol, Request};
 use crate::store::{KeyHash, Store};
 
 /// What a stage may use, and the moment it runs at.
@@ -438,10 +438,12 @@ fn hash_keys(store: &Store, request: &Request<'_>, resume_at: usize, hashes: &mu
             hashes.extend(keys.map(|key| store.hash(key)));
         }
         Command::Set(set) => hashes.push(store.hash(set.key)),
-        Command::Delete { key } | Command::Arith { key, .. } | Command::Touch { key, .. } => {
-            hashes.push(store.hash(key));
-        }
-        Command::Admin(_) | Command::Version | Command::Quit => {}
+        Command::Fetch(Fetch { key, .. })
+        | Command::Delete(Delete { key, .. })
+        | Command::Arith(Arith { key, .. })
+        | Command::Touch { key, .. }
+        | Command::Debug { key } => hashes.push(store.hash(key)),
+        Command::Noop | Command::Admin(_) | Command::Version | Command::Quit => {}
     }
 }
 

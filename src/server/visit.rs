@@ -7,14 +7,11 @@ use super::connection::{Connection, Due, Parked, Phase, Upload, body_deadline};
 use super::limits::{BUCKETS_AHEAD, ITEMS_AHEAD, PIN_AHEAD, PIN_SLICE};
 use super::stage::{Effects, Env, Step, What};
 use crate::commands::{self, Context, Next};
-use crate::protocol::{Reply, Style};
+use crate::protocol::{About, Reply, Status, Style};
 use crate::store::{KeyHash, PinRead, Received, Session};
 
 /// How errors of the parser are answered: it has decided about noreply already.
-const LOUD: Style = Style::Text { noreply: false, with_cas: false };
-
-/// Answer to a body that the store had no memory for.
-const OUT_OF_MEMORY: &str = "SERVER_ERROR out of memory storing object";
+const LOUD: Style<'static> = Style::Text { noreply: false, with_cas: false };
 
 /// One visit to the store.
 pub(super) struct Visit<'v, 'e> {
@@ -178,14 +175,15 @@ impl<'v, 'e> Visit<'v, 'e> {
                 conn.phase = Phase::Send(pin);
                 return if self.pump(conn, begin) { None } else { Some(false) };
             }
-            Next::Receive { upload, len, noreply } => {
+            Next::Receive { upload, len, style } => {
                 let deadline = body_deadline(self.env.config, len, self.env.now);
                 conn.phase = Phase::Receive(Box::new(Upload {
                     id: Some(upload),
                     left: len,
                     terminator: [0; 2],
                     terminator_len: 0,
-                    noreply,
+                    style,
+                    len,
                     deadline,
                 }));
             }
@@ -283,8 +281,9 @@ impl<'v, 'e> Visit<'v, 'e> {
     fn finish<S>(&mut self, conn: &Connection<S>, upload: Upload, begin: usize) {
         let env = self.env;
         let Some(id) = upload.id else {
-            Reply::new(Style::Text { noreply: upload.noreply, with_cas: false }, self.out)
-                .line(OUT_OF_MEMORY);
+            let (key, cas, len) = (upload.style.key(), 0, upload.len as usize);
+            Reply::new(upload.style.style(), self.out)
+                .outcome(Status::NoMemoryToStore, &About { key, cas, len });
             return;
         };
         let cx = Context {
@@ -296,7 +295,7 @@ impl<'v, 'e> Visit<'v, 'e> {
             output_max: begin + env.output_mark.saturating_sub(conn.output.len()),
         };
         let terminated = upload.terminator == *b"\r\n";
-        commands::finish_upload(&cx, id, terminated, upload.noreply, self.out);
+        commands::finish_upload(&cx, id, terminated, &upload.style, upload.len, self.out);
     }
 
     /// The line that a refused request is owed.

@@ -8,13 +8,17 @@ fn partial(wanted: usize, scanned: usize) -> Parsed<'static> {
     Parsed::Partial { wanted, scanned }
 }
 
-fn style(noreply: bool, with_cas: bool) -> Style {
+fn delete_of(key: &[u8]) -> Command<'_> {
+    Command::Delete(Delete { key, compare: None })
+}
+
+fn style(noreply: bool, with_cas: bool) -> Style<'static> {
     Style::Text { noreply, with_cas }
 }
 
 /// Expect all of `input` to be one request.
 #[track_caller]
-fn accepts(input: &str, command: Command<'_>, style: Style) {
+fn accepts(input: &str, command: Command<'_>, style: Style<'_>) {
     let expected = Parsed::Complete { request: Request { command, style }, len: input.len() };
     assert_eq!(parse(input.as_bytes(), 0), expected, "{input:?}");
 }
@@ -104,7 +108,7 @@ fn only_space_separates_and_the_command_word_is_exact() {
     refuses("GET k\r\n", ClientError::UnknownCommand);
     refuses("getk\r\n", ClientError::UnknownCommand);
     refuses("set\r\0 k 0 0 1\r\n", ClientError::UnknownCommand);
-    accepts_aloud("delete   k   \r\n", Command::Delete { key: b"k" });
+    accepts_aloud("delete   k   \r\n", delete_of(b"k"));
     accepts_aloud("version     \r\n", Command::Version);
 }
 
@@ -195,7 +199,7 @@ fn keys_have_one_to_250_bytes_of_any_kind() {
     }
     refuses(format!("get {longer} b\r\n"), ClientError::BadFormat);
     refuses(format!("get {longer} noreply\r\n"), ClientError::BadFormat);
-    accepts_aloud(&format!("delete {longest}\r\n"), Command::Delete { key: longest.as_bytes() });
+    accepts_aloud(&format!("delete {longest}\r\n"), delete_of(longest.as_bytes()));
     for (word, operand) in [("incr", "1"), ("touch", "0")] {
         refuses(format!("{word} {longer} {operand}\r\n"), ClientError::BadFormat);
         refuses_silently(format!("{word} {longer} {operand} noreply\r\n"));
@@ -292,12 +296,12 @@ fn values_too_long_for_the_buffer_are_streamed() {
 
 #[test]
 fn delete_forgives_one_extra_word() {
-    let delete = Command::Delete { key: b"k" };
+    let delete = delete_of(b"k");
     accepts_aloud("delete k\r\n", delete);
     accepts_aloud("delete k 0\r\n", delete);
     accepts_silently("delete k noreply\r\n", delete);
     accepts_silently("delete k 0 noreply\r\n", delete);
-    accepts_silently("delete noreply\r\n", Command::Delete { key: b"noreply" });
+    accepts_silently("delete noreply\r\n", delete_of(b"noreply"));
     refuses("delete\r\n", ClientError::BadFormat);
     refuses("delete k 0 1\r\n", ClientError::UnknownCommand);
     refuses("delete k noreply 1\r\n", ClientError::UnknownCommand);
@@ -306,7 +310,8 @@ fn delete_forgives_one_extra_word() {
 
 #[test]
 fn arithmetic_takes_64_bits() {
-    let arith = |delta, direction| Command::Arith { key: b"k", delta, direction };
+    let (key, compare, vivify) = (&b"k"[..], None, None);
+    let arith = |delta, direction| Command::Arith(Arith { key, delta, direction, compare, vivify });
     accepts_aloud("incr k 5\r\n", arith(5, Direction::Increment));
     accepts_silently("decr k 18446744073709551615 noreply\r\n", {
         arith(u64::MAX, Direction::Decrement)
