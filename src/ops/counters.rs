@@ -1,7 +1,7 @@
 //! Per-worker counts: one writer each, summed when asked. What concerns items is counted by the
 //! store, under the lock it holds anyway.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use crate::sync::{AtomicU64, Ordering::Relaxed};
 
 /// A count with one writer: a plain load and store, no locked instruction.
 #[derive(Debug, Default)]
@@ -104,5 +104,27 @@ impl Totals {
                 baseline.time_in_listen_disabled_us,
             ),
         }
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use super::*;
+    use crate::sync::Arc;
+
+    #[test]
+    fn no_reader_sees_a_count_fall_or_lead() {
+        loom::model(|| {
+            let counters = Arc::new(WorkerCounters::default());
+            let worker = Arc::clone(&counters);
+            let writer = loom::thread::spawn(move || {
+                worker.bytes_read.add(1);
+                worker.bytes_read.add(2);
+            });
+            let reads = [counters.bytes_read.get(), counters.bytes_read.get()];
+            assert!(reads[0] <= reads[1] && [0, 1, 3].contains(&reads[1]), "{reads:?}");
+            writer.join().unwrap();
+            assert_eq!(counters.bytes_read.get(), 3);
+        });
     }
 }

@@ -4,13 +4,10 @@
 //! Invariants: `now >= 1`, and it never falls but by `debugtime`; counters have one writer each
 //! (`stats reset` takes a baseline); no method holds two of the locks at once.
 
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
-use std::sync::{Mutex, MutexGuard};
-
 use super::config::Config;
 use super::counters::{Totals, WorkerCounters};
 use super::prefix::PrefixTable;
+use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering::Relaxed};
 
 /// The store's clock at start. Above 60, so that `uptime` (the clock less 60) reads 2 as
 /// memcached's does; above 1, so that a deadline of 1 is always the past.
@@ -228,5 +225,25 @@ pub(crate) mod tests {
         assert_eq!(shared.workers[0].bytes_read.get(), 10);
         shared.workers[0].bytes_read.add(1);
         assert_eq!(shared.totals().bytes_read, 1);
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use super::*;
+    use crate::sync::Arc;
+
+    #[test]
+    fn whoever_ticks_first_the_clock_never_falls() {
+        loom::model(|| {
+            let shared = Arc::new(Shared::new(&tests::config(), 1_000_000));
+            let other = Arc::clone(&shared);
+            let ticker = loom::thread::spawn(move || other.tick(2));
+            shared.tick(1);
+            let seen = shared.now.load(Relaxed);
+            assert!((CLOCK_START + 1..=CLOCK_START + 2).contains(&seen));
+            ticker.join().unwrap();
+            assert_eq!(shared.now.load(Relaxed), CLOCK_START + 2);
+        });
     }
 }

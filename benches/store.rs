@@ -1,0 +1,219 @@
+//! What the store costs a request, without sockets or parsing: gets that hit or miss in a store
+//! that fits the processor's cache and in one that does not, sets of every fate, and two threads
+//! on one shard or on many.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use criterion::{BatchSize, BenchmarkGroup, Criterion, Throughput};
+use criterion::{criterion_group, criterion_main, measurement::WallTime};
+use slabd::store::{SetArgs, SetMode, Store, StoreConfig};
+
+/// Requests measured together.
+const BATCH: usize = 1024;
+/// Requests whose buckets and headers are fetched ahead, as a worker does in a batch.
+const AHEAD: usize = 8;
+const NOW: u32 = 100;
+const VALUE: [u8; 32] = [b'v'; 32];
+
+fn store(megabytes: u64, threads: usize) -> Store {
+    let limit_bytes = megabytes << 20;
+    Store::new(StoreConfig {
+        limit_bytes,
+        threads,
+        item_size_max: 1 << 20,
+        chunk_size_min: 48,
+        growth_factor: 1.25,
+        slab_sizes: Vec::new(),
+        slab_chunk_max: 512 << 10,
+        use_cas: true,
+        evict: true,
+        segmented: true,
+        hot_pct: 20,
+        warm_pct: 40,
+        hot_max_factor: 0.2,
+        warm_max_factor: 2.0,
+        temporary_ttl: None,
+        preallocate: false,
+        track_sizes: false,
+        crawler: true,
+        hash_power: 0,
+        seed: Some(42),
+    })
+    .expect("memory for the store")
+}
+
+/// Keys of 16 bytes.
+fn key(number: usize) -> [u8; 16] {
+    let mut key = *b"key:000000000000";
+    let mut rest = number;
+    for digit in key[4..].iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    key
+}
+
+fn set(store: &Store, number: usize) {
+    let key = key(number);
+    let hash = store.hash(&key);
+    let (flags, deadline, mode, compare) = (0, 0, SetMode::Set, None);
+    let args = SetArgs { key: &key, hash, flags, deadline, mode, compare };
+    black_box(store.session().set(&args, &VALUE, NOW));
+}
+
+fn filled(megabytes: u64, threads: usize, items: usize) -> Store {
+    let store = store(megabytes, threads);
+    (0..items).for_each(|number| set(&store, number));
+    store
+}
+
+/// Numbers below `limit` in no order that a processor could guess.
+struct Numbers(u64, usize);
+
+impl Numbers {
+    fn next(&mut self) -> usize {
+        self.0 = self.0.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        ((self.0 >> 33) as usize) % self.1
+    }
+    fn batch(&mut self) -> Vec<[u8; 16]> {
+        (0..BATCH).map(|_| key(self.next())).collect()
+    }
+}
+
+/// Look up a batch, `ahead` requests at a time: hashes and buckets, then headers, then the gets.
+fn get_batch(store: &Store, keys: &[[u8; 16]], ahead: usize, out: &mut Vec<u8>) -> usize {
+    let mut hits = 0;
+    for few in keys.chunks(ahead) {
+        let mut hashes = [store.hash(b""); AHEAD];
+        for (hash, key) in hashes.iter_mut().zip(few) {
+            *hash = store.hash(key);
+            if ahead > 1 {
+                store.prefetch_bucket(*hash);
+            }
+        }
+        let mut session = store.session();
+        if ahead > 1 {
+            hashes[..few.len()].iter().for_each(|&hash| session.prefetch_item(hash));
+        }
+        out.clear();
+        for (key, &hash) in few.iter().zip(&hashes) {
+            let found = session.get(key, hash, None, NOW, |hit| hit.copy_to(out));
+            hits += usize::from(found.is_some());
+        }
+    }
+    hits
+}
+
+fn gets(c: &mut Criterion) {
+    let mut group = group(c, "get");
+    for (size, items, megabytes) in [("10 k items", 10_000, 64), ("1 M items", 1_000_000, 256)] {
+        let store = filled(megabytes, 1, items);
+        let mut out = Vec::new();
+        for ahead in [1, AHEAD] {
+            let fetched = if ahead == 1 { "one by one" } else { "8 ahead" };
+            let mut numbers = Numbers(1, items);
+            group.bench_function(format!("hit, {size}, {fetched}"), |b| {
+                b.iter_batched_ref(
+                    || numbers.batch(),
+                    |keys| assert_eq!(get_batch(&store, keys, ahead, &mut out), BATCH),
+                    BatchSize::SmallInput,
+                );
+            });
+            group.bench_function(format!("miss, {size}, {fetched}"), |b| {
+                b.iter_batched_ref(
+                    || (0..BATCH).map(|_| key(items + numbers.next())).collect::<Vec<_>>(),
+                    |keys| assert_eq!(get_batch(&store, keys, ahead, &mut out), 0),
+                    BatchSize::SmallInput,
+                );
+            });
+        }
+    }
+    group.finish();
+}
+
+fn sets(c: &mut Criterion) {
+    let mut group = group(c, "set");
+    for (size, items, megabytes) in [("10 k items", 10_000, 64), ("1 M items", 1_000_000, 256)] {
+        let store = filled(megabytes, 1, items);
+        let mut numbers = Numbers(1, items);
+        group.bench_function(format!("overwrite, {size}"), |b| {
+            b.iter(|| (0..BATCH).for_each(|_| set(&store, numbers.next())));
+        });
+        group.bench_function(format!("delete and set, {size}"), |b| {
+            b.iter(|| {
+                for _ in 0..BATCH {
+                    let number = numbers.next();
+                    let key = key(number);
+                    let hash = store.hash(&key);
+                    black_box(store.session().delete(&key, hash, None, NOW));
+                    set(&store, number);
+                }
+            });
+        });
+    }
+    for megabytes in [4, 64] {
+        let mut number = megabytes as usize * 20_000;
+        let store = filled(megabytes, 1, number);
+        assert_eq!(store.stats(NOW).pages_free, 0, "the store is full");
+        group.bench_function(format!("new, evicting, {megabytes} MiB"), |b| {
+            b.iter(|| {
+                (number..number + BATCH).for_each(|number| set(&store, number));
+                number += BATCH;
+            });
+        });
+    }
+    group.finish();
+}
+
+/// Two threads, nine gets to a set, on one shard and on as many as two workers get.
+fn two_threads(c: &mut Criterion) {
+    let mut group = group(c, "two threads");
+    let items = 500_000;
+    for (megabytes, threads) in [(128, 1), (128, 2)] {
+        let store = filled(megabytes, threads, items);
+        let shards = store.stats(NOW).shards;
+        group.bench_function(format!("90/10, shards: {shards}"), |b| {
+            b.iter_custom(|rounds| {
+                let start = Instant::now();
+                std::thread::scope(|scope| {
+                    for seed in 1..=2 {
+                        let store = &store;
+                        scope.spawn(move || mixed(store, Numbers(seed, items), rounds));
+                    }
+                });
+                start.elapsed() / 2
+            });
+        });
+    }
+    group.finish();
+}
+
+fn mixed(store: &Store, mut numbers: Numbers, rounds: u64) {
+    let mut out = Vec::new();
+    for _ in 0..rounds {
+        for request in 0..BATCH {
+            let number = numbers.next();
+            if request % 10 == 0 {
+                set(store, number);
+            } else {
+                out.clear();
+                let key = key(number);
+                let hash = store.hash(&key);
+                store.session().get(&key, hash, None, NOW, |hit| hit.copy_to(&mut out));
+            }
+        }
+    }
+}
+
+fn group<'c>(c: &'c mut Criterion, name: &str) -> BenchmarkGroup<'c, WallTime> {
+    let mut group = c.benchmark_group(name);
+    group.throughput(Throughput::Elements(BATCH as u64));
+    group.warm_up_time(Duration::from_millis(300));
+    group.measurement_time(Duration::from_secs(1));
+    group.sample_size(20);
+    group
+}
+
+criterion_group!(benches, gets, sets, two_threads);
+criterion_main!(benches);
