@@ -183,6 +183,7 @@ fn numbers_count_and_pad() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes in an interpreter")]
 fn values_of_every_size_around_a_chunk_come_back_whole() {
     let d = Driver::new(64 << 20);
     let edges = [0, 1, 24, 40, 100, 1 << 10, 16_300, 32_700, 32_744, 32_768, 65_488, 65_536];

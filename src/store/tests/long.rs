@@ -44,6 +44,7 @@ fn unfinished_uploads_do_not_keep_others_from_storing() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes in an interpreter")]
 fn uploads_at_the_cap_lose_the_least_advanced() {
     let d = Driver::new(16 << 20);
     let half = pattern(450_000, 1);
@@ -90,6 +91,7 @@ fn a_pinned_value_is_read_to_its_end_whatever_happens_to_the_key() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes in an interpreter")]
 fn dead_pinned_bytes_are_capped() {
     let d = Driver::new(16 << 20);
     let hash = d.store.hash(b"k");
@@ -108,6 +110,7 @@ fn dead_pinned_bytes_are_capped() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes in an interpreter")]
 fn appends_to_a_long_value_add_up_while_others_are_evicted() {
     let d = Driver::new(2 << 20);
     for n in 0..40 {
@@ -123,6 +126,7 @@ fn appends_to_a_long_value_add_up_while_others_are_evicted() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes in an interpreter")]
 fn a_value_whose_replacement_was_dropped_at_the_cap_is_gone() {
     let d = Driver::new(4 << 20);
     d.set("k", b"stale");
@@ -138,6 +142,7 @@ fn a_value_whose_replacement_was_dropped_at_the_cap_is_gone() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes in an interpreter")]
 fn readers_that_stall_do_not_keep_others_from_storing() {
     let d = Driver::new(4 << 20);
     let mut pins = Vec::new();
@@ -157,6 +162,7 @@ fn readers_that_stall_do_not_keep_others_from_storing() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes in an interpreter")]
 fn an_upload_of_many_pages_does_not_hide_those_that_can_go() {
     let d = Driver::new(16 << 20);
     let id = d.store.begin_upload(&d.args(b"slow", SetMode::Set), 1_000_000, d.now).unwrap();

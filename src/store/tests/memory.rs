@@ -43,6 +43,7 @@ fn flush_forgets_what_was_stored_before_and_nothing_after() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes in an interpreter")]
 fn a_full_store_evicts_the_oldest_and_keeps_what_is_used() {
     let d = Driver::new(4 << 20);
     d.set("used", b"v");
@@ -60,6 +61,7 @@ fn a_full_store_evicts_the_oldest_and_keeps_what_is_used() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes in an interpreter")]
 fn without_eviction_a_full_store_says_so_and_loses_nothing() {
     let d = Driver::with(StoreConfig { evict: false, ..config(1 << 20) });
     let mut stored = 0;
@@ -78,6 +80,7 @@ fn without_eviction_a_full_store_says_so_and_loses_nothing() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes in an interpreter")]
 fn a_class_without_a_page_gets_one_at_once() {
     for first in [50, 5_000, 30_000] {
         let d = Driver::new(2 << 20);
@@ -95,6 +98,7 @@ fn a_class_without_a_page_gets_one_at_once() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes in an interpreter")]
 fn memory_follows_a_shift_of_sizes() {
     let mut d = Driver::new(8 << 20);
     for n in 0..100_000 {
@@ -116,6 +120,7 @@ fn memory_follows_a_shift_of_sizes() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes in an interpreter")]
 fn a_value_larger_than_a_shards_share_takes_pages_from_the_others() {
     let mut c = config(64 << 20);
     c.threads = 4;
@@ -133,6 +138,7 @@ fn a_value_larger_than_a_shards_share_takes_pages_from_the_others() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes in an interpreter")]
 fn running_out_of_pages_at_any_moment_is_harmless() {
     let script = |d: &Driver| {
         let mut done = 0;
@@ -207,6 +213,7 @@ fn sizes_are_tracked_and_reset_keeps_gauges() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes in an interpreter")]
 fn events_name_what_was_evicted_and_reclaimed() {
     let mut d = Driver::new(1 << 20);
     d.store.record_events(true);
@@ -266,6 +273,7 @@ fn a_limit_beyond_what_names_can_reach_is_an_error() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes in an interpreter")]
 fn a_step_of_the_crawler_frees_a_page_or_so_and_no_more() {
     let mut d = Driver::new(8 << 20);
     for n in 0..50_000 {
