@@ -79,6 +79,11 @@ pub(super) fn admin(
             }
             reply.line("OK");
         }
+        #[cfg(feature = "debug-commands")]
+        Admin::DebugCheck => {
+            cx.store.assert_valid();
+            reply.line("OK");
+        }
     }
     Next::Continue
 }

@@ -302,6 +302,9 @@ pub enum Admin<'a> {
     /// Feature `debug-commands`: move the daemon's clock.
     #[cfg(feature = "debug-commands")]
     DebugTime(DebugTime),
+    /// Feature `debug-commands`: recount every shard, and end the daemon if it does not add up.
+    #[cfg(feature = "debug-commands")]
+    DebugCheck,
 }
 
 /// The `stats` sub-commands.

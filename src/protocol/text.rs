@@ -115,6 +115,8 @@ fn other<'a>(frame: Frame<'a>, line: &'a [u8]) -> Parsed<'a> {
         b"shutdown" => shutdown(frame, words),
         #[cfg(feature = "debug-commands")]
         b"debugtime" => debugtime(frame, words),
+        #[cfg(feature = "debug-commands")]
+        b"debugcheck" => frame.complete(Command::Admin(Admin::DebugCheck), false),
         // No commands here, but words for which memcached does not listen to `noreply`.
         b"mg" | b"ms" | b"md" | b"ma" | b"me" | b"mn" | b"watch" => {
             frame.refuse(ClientError::UnknownCommand, false)

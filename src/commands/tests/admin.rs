@@ -175,4 +175,5 @@ fn debugtime_moves_the_clock() {
     assert_eq!(cache.ask("get k\r\n"), "VALUE k 0 1\r\na\r\nEND\r\n");
     assert_eq!(cache.ask("debugtime 1\r\n"), "OK\r\n");
     assert_eq!(cache.ask("get k\r\n"), "END\r\n");
+    assert_eq!(cache.ask("debugcheck\r\n"), "OK\r\n");
 }

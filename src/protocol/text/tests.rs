@@ -411,9 +411,16 @@ fn debugtime_moves_the_clock() {
 }
 
 #[test]
+#[cfg(feature = "debug-commands")]
+fn debugcheck_has_no_operands() {
+    accepts_aloud("debugcheck\r\n", Command::Admin(Admin::DebugCheck));
+}
+
+#[test]
 #[cfg(not(feature = "debug-commands"))]
-fn debugtime_is_unknown() {
+fn debug_commands_are_unknown() {
     refuses("debugtime 5\r\n", ClientError::UnknownCommand);
+    refuses("debugcheck\r\n", ClientError::UnknownCommand);
 }
 
 #[test]
