@@ -6,12 +6,17 @@ use std::process::ExitCode;
 
 use slabd::ops::config::error::{ConfigError, EXIT_FAILURE, EXIT_OS};
 use slabd::ops::config::{self, Config, Invocation};
+use slabd::ops::passwd;
 use slabd::ops::startup::Startup;
 use slabd::server;
 
 fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
-    let outcome = match config::invocation(&words) {
+    let invocation = match words.get(1) {
+        Some(word) if word == "passwd" => passwd::run(&words[2..]).map(Invocation::Print),
+        _ => config::invocation(&words),
+    };
+    let outcome = match invocation {
         Ok(Invocation::Print(text)) => print(&text),
         Ok(Invocation::Run(config)) => run(*config),
         Err(error) => Err(error),

@@ -4,6 +4,7 @@
 //! locking method of `Store` is called while the session holds its lock; every byte of an answer
 //! is in `out`, or named by the `Next` that is returned.
 
+mod access;
 mod admin;
 mod arith;
 mod delete;
@@ -11,6 +12,7 @@ mod exptime;
 mod get;
 mod set;
 
+pub use access::{Access, Credentials, conclude, knock};
 pub use set::finish_upload;
 
 use crate::ops::{VERSION, config::Config, counters::WorkerCounters, shared::Shared};
@@ -38,6 +40,8 @@ pub struct Context<'a> {
 pub struct ClientState {
     /// A get stopped in its key list: the offset to resume at (see `Keys::offset`). 0: begin.
     pub resume_at: usize,
+    /// Whether it may ask for anything.
+    pub access: Access,
 }
 
 /// What the connection does next.
@@ -69,6 +73,9 @@ pub enum Next {
         /// Then answer so.
         line: Option<&'static str>,
     },
+    /// Find out whether this is so, and then answer with `commands::conclude`. Nothing else of this
+    /// connection is looked at until then.
+    Verify(Box<Credentials>),
     /// `stats conns`: ask every worker, append the answers, then END.
     DescribeConnections,
     /// The daemon is to stop: as SIGINT, or as SIGUSR1. This connection closes without a reply.
@@ -117,6 +124,7 @@ pub fn execute(
             Reply::new(style, out).noop();
             Next::Continue
         }
+        Command::Auth(asked) => access::authenticate(cx, client, asked, style, out),
         Command::Version => {
             Reply::new(style, out).line_always(&format!("VERSION {VERSION}"));
             Next::Continue

@@ -104,7 +104,13 @@ const NETWORK: &[Row] = &[
     (Opt::UdpPort, 'U', "udp-port", "N", "UDP port; only 0 (off) so far [default: 0]"),
     (Opt::EnableSsl, 'Z', "enable-ssl", "", "TLS: not supported yet"),
     (Opt::EnableSasl, 'S', "enable-sasl", "", "SASL authentication: not supported yet"),
-    (Opt::AuthFile, 'Y', "auth-file", "FILE", "text authentication: not supported yet"),
+    (
+        Opt::AuthFile,
+        'Y',
+        "auth-file",
+        "FILE",
+        "clients log in: FILE has lines user:password, see slabd passwd; SIGHUP reads it again",
+    ),
     (Opt::NapiIds, 'N', "napi-ids", "N", "worker by NAPI id: not supported yet"),
 ];
 
@@ -249,7 +255,8 @@ fn command() -> Command {
         .disable_version_flag(true)
         .help_template(format!(
             "memcached {}\nslabd {}, a cache that speaks memcached's protocol\n\n\
-             Usage: slabd [OPTION]...\n\n{{all-args}}{{after-help}}",
+             Usage: slabd [OPTION]...\n       \
+             slabd passwd [--user NAME]    make a line for the file of -Y\n\n{{all-args}}{{after-help}}",
             super::VERSION,
             env!("CARGO_PKG_VERSION"),
         ))

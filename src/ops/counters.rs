@@ -41,6 +41,10 @@ pub struct WorkerCounters {
     pub idle_kicks: Count,
     /// Closed because a request, a body or a reader took too long.
     pub deadline_kicks: Count,
+    /// Attempts to authenticate that came to a verdict.
+    pub auth_cmds: Count,
+    /// Those of them that failed.
+    pub auth_errors: Count,
     /// Open connections of this worker.
     pub curr_connections: Count,
     /// Connections this worker was ever given at once, at most.
@@ -64,6 +68,10 @@ pub struct Totals {
     pub idle_kicks: u64,
     /// See [`WorkerCounters::deadline_kicks`].
     pub deadline_kicks: u64,
+    /// See [`WorkerCounters::auth_cmds`].
+    pub auth_cmds: u64,
+    /// See [`WorkerCounters::auth_errors`].
+    pub auth_errors: u64,
     /// Connections opened since start, listening sockets included.
     pub total_connections: u64,
     /// See `ListenerCounters::rejected_connections`.
@@ -83,6 +91,8 @@ impl Totals {
         self.conn_yields += worker.conn_yields.get();
         self.idle_kicks += worker.idle_kicks.get();
         self.deadline_kicks += worker.deadline_kicks.get();
+        self.auth_cmds += worker.auth_cmds.get();
+        self.auth_errors += worker.auth_errors.get();
     }
 
     /// What was counted since `baseline`: `stats reset` takes a baseline instead of writing
@@ -96,6 +106,8 @@ impl Totals {
             conn_yields: less(self.conn_yields, baseline.conn_yields),
             idle_kicks: less(self.idle_kicks, baseline.idle_kicks),
             deadline_kicks: less(self.deadline_kicks, baseline.deadline_kicks),
+            auth_cmds: less(self.auth_cmds, baseline.auth_cmds),
+            auth_errors: less(self.auth_errors, baseline.auth_errors),
             total_connections: less(self.total_connections, baseline.total_connections),
             rejected_connections: less(self.rejected_connections, baseline.rejected_connections),
             listen_disabled: less(self.listen_disabled, baseline.listen_disabled),

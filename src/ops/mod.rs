@@ -5,10 +5,12 @@ pub mod conf_file;
 pub mod config;
 pub mod counters;
 pub mod logging;
+pub mod passwd;
 pub mod prefix;
 pub mod shared;
 pub mod startup;
 pub mod stats;
+pub mod users;
 
 /// The version of memcached that clients gate on: what `version`, `-V` and `STAT version` answer.
 /// slabd's own is `STAT slabd_version`.

@@ -23,5 +23,14 @@ pub const VALUE_IN_BUFFER_MAX: usize = 64 << 10;
 /// Largest `<bytes>` of a storage command (2^31 less 3: memcached adds 2 and keeps a sign).
 pub const VALUE_LEN_MAX: i32 = 2_147_483_645;
 
+/// Before authentication: longest data of the `set` that names user and password.
+pub const LOGIN_TOKEN_MAX: usize = 16 << 10;
+
+/// Before authentication: longest request, line and data; memcached's buffer.
+pub const LOGIN_MAX: usize = 16 << 10;
+
+/// Before authentication: a line that has fewer bytes before its LF ends the connection.
+pub const LOGIN_LINE_MIN: usize = 6;
+
 /// A value awaited in the buffer has a length that its command could announce.
 const _: () = assert!(VALUE_IN_BUFFER_MAX as i64 <= VALUE_LEN_MAX as i64);

@@ -3,6 +3,7 @@
 pub mod base64;
 mod flags;
 pub mod limits;
+mod login;
 mod meta;
 mod reply;
 mod request;
@@ -10,7 +11,7 @@ mod text;
 mod token;
 
 pub use flags::{Flags, FlagsIter};
-pub use reply::{About, Reply, Status};
+pub use reply::{About, AuthReply, Reply, Status};
 pub use request::*;
 
 /// Which codec reads a connection.
@@ -18,6 +19,8 @@ pub use request::*;
 pub enum Protocol {
     /// Classic text.
     Text,
+    /// Text before authentication: nothing but a login is understood.
+    Login,
 }
 
 /// What a parser made of the front of a buffer.
@@ -68,6 +71,14 @@ pub enum ClientError {
     InvalidExptime,
     /// `CLIENT_ERROR invalid numeric delta argument`
     InvalidDelta,
+    /// `CLIENT_ERROR unauthenticated`
+    Unauthenticated,
+    /// `CLIENT_ERROR auth token too long`
+    TokenTooLong,
+    /// `CLIENT_ERROR bad command line termination`
+    BadTermination,
+    /// `CLIENT_ERROR bad authentication token format`
+    BadToken,
 }
 
 impl ClientError {
@@ -79,6 +90,10 @@ impl ClientError {
             ClientError::BadDataChunk => "CLIENT_ERROR bad data chunk",
             ClientError::InvalidExptime => "CLIENT_ERROR invalid exptime argument",
             ClientError::InvalidDelta => "CLIENT_ERROR invalid numeric delta argument",
+            ClientError::Unauthenticated => "CLIENT_ERROR unauthenticated",
+            ClientError::TokenTooLong => "CLIENT_ERROR auth token too long",
+            ClientError::BadTermination => "CLIENT_ERROR bad command line termination",
+            ClientError::BadToken => "CLIENT_ERROR bad authentication token format",
         }
     }
 }
@@ -88,5 +103,6 @@ impl ClientError {
 pub fn parse(protocol: Protocol, input: &[u8], scanned: usize) -> Parsed<'_> {
     match protocol {
         Protocol::Text => text::parse(input, scanned),
+        Protocol::Login => login::parse(input, scanned),
     }
 }

@@ -5,6 +5,36 @@
 
 use super::{ClientError, Style, meta};
 
+/// What authentication is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthReply {
+    /// Binary: the names of the mechanisms, separated by spaces.
+    Mechanisms(&'static str),
+    /// Binary: more is needed (0x21). The challenge of our mechanisms is empty.
+    Continue,
+    /// From now on all is allowed.
+    Done,
+    /// No, or not yet (0x20).
+    Failed,
+    /// Binary: not an argument one can make sense of (0x04).
+    Invalid,
+    /// Binary: there is no authentication here (0x81).
+    Unknown,
+}
+
+impl AuthReply {
+    /// The line, in text.
+    fn line(self) -> &'static str {
+        match self {
+            AuthReply::Done => "STORED",
+            AuthReply::Failed => "CLIENT_ERROR authentication failure",
+            // Text does not ask what is answered so.
+            AuthReply::Mechanisms(_) | AuthReply::Continue => "ERROR",
+            AuthReply::Invalid | AuthReply::Unknown => "ERROR",
+        }
+    }
+}
+
 /// Appends answers to a connection's output.
 pub struct Reply<'a> {
     style: Style<'a>,
@@ -155,6 +185,11 @@ impl<'a> Reply<'a> {
     /// The line for an error; silent under noreply.
     pub fn error(&mut self, error: ClientError) {
         self.line(error.line());
+    }
+
+    /// The answer to authentication; noreply does not silence it.
+    pub fn auth(&mut self, answer: AuthReply) {
+        self.line_always(answer.line());
     }
 
     fn is_silent(&self) -> bool {

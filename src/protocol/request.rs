@@ -122,6 +122,8 @@ pub enum Command<'a> {
     Noop,
     /// Everything operators ask.
     Admin(Admin<'a>),
+    /// Prove who is asking.
+    Auth(Auth<'a>),
     /// `version`
     Version,
     /// Answer what came before, then close.
@@ -283,6 +285,34 @@ pub enum Direction {
 /// days relative seconds, beyond that unix time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exptime(pub i64);
+
+/// Authentication (PROTOCOL 4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Auth<'a> {
+    /// Text: what the data of the `set` said.
+    Login {
+        /// Up to the first space.
+        user: &'a [u8],
+        /// All behind it.
+        password: &'a [u8],
+    },
+    /// SASL: which mechanisms there are.
+    Mechanisms,
+    /// SASL: begin.
+    Start {
+        /// The mechanism's name, in any case.
+        mechanism: &'a [u8],
+        /// The initial response; may be empty.
+        response: &'a [u8],
+    },
+    /// SASL: go on.
+    Step {
+        /// As in `Start`.
+        mechanism: &'a [u8],
+        /// The answer to the challenge.
+        response: &'a [u8],
+    },
+}
 
 /// What operators ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

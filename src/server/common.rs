@@ -2,6 +2,7 @@
 
 use std::sync::atomic::AtomicUsize;
 
+use super::errands::Errands;
 use super::inbox::Mailbox;
 use super::sockets::Described;
 use crate::ops::config::Config;
@@ -23,6 +24,8 @@ pub(super) struct Common {
     pub(super) open: AtomicUsize,
     /// The listening sockets, as `stats conns` shows them.
     pub(super) listeners: Vec<Described>,
+    /// To the errand thread; `None`: it is not needed, and there is none.
+    pub(super) errands: Option<Errands>,
     /// Stops the daemon as a signal would.
     pub(super) notifier: Notifier,
 }

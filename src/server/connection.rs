@@ -15,7 +15,7 @@ use super::buffer::Buffer;
 use super::limits::{
     CARRY_MAX, DRAIN_BYTES_MAX, DRAIN_S, OUTPUT_LOW, OWN_SLACK, READ_MAX, UPLOAD_RATE_MIN,
 };
-use crate::commands::ClientState;
+use crate::commands::{Access, ClientState, Credentials};
 use crate::ops::config::Config;
 use crate::ops::counters::WorkerCounters;
 use crate::protocol::{ClientError, KeptStyle};
@@ -85,6 +85,8 @@ pub(super) enum Phase {
     Send(PinId),
     /// Other workers are being asked; theirs and our own lines collect here.
     Parked(Box<Parked>),
+    /// A password is being checked.
+    Login(Box<Login>),
     /// Send what is due, then close.
     Flush,
     /// Our side is shut; what the peer still sends is dropped, up to so many bytes.
@@ -128,6 +130,17 @@ pub(super) struct Parked {
     pub(super) lines: Vec<u8>,
 }
 
+/// A login being checked.
+#[derive(Debug)]
+pub(super) struct Login {
+    /// Which question; 0: not asked yet.
+    pub(super) serial: u64,
+    /// How to answer.
+    pub(super) style: KeptStyle,
+    /// Until asked.
+    pub(super) credentials: Option<Box<Credentials>>,
+}
+
 /// Why a deadline ended a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Overdue {
@@ -141,12 +154,12 @@ pub(super) enum Overdue {
 
 impl<S> Connection<S> {
     /// A client that has just connected.
-    pub(super) fn new(stream: S, now: u32, idle_counts: bool) -> Self {
+    pub(super) fn new(stream: S, now: u32, idle_counts: bool, locked: bool) -> Self {
         Connection {
             stream,
             input: Buffer::default(),
             output: Buffer::default(),
-            client: ClientState::default(),
+            client: ClientState { access: Access::new(locked), ..ClientState::default() },
             phase: Phase::Commands,
             wanted: 0,
             scanned: 0,
@@ -191,7 +204,7 @@ impl<S> Connection<S> {
             Phase::Commands => self.output.len() < output_mark && (self.readable || !self.hungry),
             Phase::Receive(_) | Phase::Swallow { .. } | Phase::Drain(_) => self.readable,
             Phase::Paused | Phase::Send(_) => !self.blocked && self.output.len() <= OUTPUT_LOW,
-            Phase::Parked(_) | Phase::Flush => false,
+            Phase::Parked(_) | Phase::Login(_) | Phase::Flush => false,
         }
     }
 
@@ -212,7 +225,8 @@ impl<S> Connection<S> {
                 Some((at.min(upload.deadline), why))
             }
             Phase::Swallow { .. } => slow(self.received_at, config.body_timeout_s),
-            Phase::Commands if !self.input.is_empty() => {
+            // Strangers do not hold a place for longer than a request may take.
+            Phase::Commands if !self.input.is_empty() || self.client.access.is_locked() => {
                 slow(self.received_at, config.request_timeout_s)
             }
             Phase::Commands if self.idle_counts => {
@@ -239,7 +253,7 @@ impl<S> Connection<S> {
             Phase::Receive(_) => "conn_nread",
             Phase::Swallow { .. } => "conn_swallow",
             Phase::Paused | Phase::Send(_) => "conn_mwrite",
-            Phase::Parked(_) => "conn_parse_cmd",
+            Phase::Parked(_) | Phase::Login(_) => "conn_parse_cmd",
             Phase::Flush | Phase::Drain(_) => "conn_closing",
         }
     }

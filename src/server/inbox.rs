@@ -2,7 +2,7 @@
 //!
 //! The channel has no limit of its own; what is in it is bounded by what sends: a connection is
 //! counted against `max_connections` before it is handed over, a connection that asked for a
-//! description is parked until it is answered, and there is one stop.
+//! description or a verdict is parked until it is answered, and there is one stop.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -25,6 +25,13 @@ pub(super) enum Message {
         asker: Asker,
         /// Lines of `stats conns`.
         lines: Vec<u8>,
+    },
+    /// A login was checked.
+    Verdict {
+        /// Who asked.
+        asker: Asker,
+        /// It was right.
+        right: bool,
     },
     /// Answer what was read, then end.
     Stop,

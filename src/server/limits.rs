@@ -1,6 +1,6 @@
 //! How the loop behaves: every bound of the server, with its reason. Sizes are in bytes.
 
-use crate::protocol::limits::VALUE_IN_BUFFER_MAX;
+use crate::protocol::limits::{LOGIN_MAX, VALUE_IN_BUFFER_MAX};
 
 /// Events taken from one poll. More than one stage serves, so that a poll is shared.
 pub(super) const EVENTS_MAX: usize = 256;
@@ -95,6 +95,15 @@ pub(super) const STOP_FLUSH_MS: u64 = 3000;
 
 /// At a stop, how long busy clients get to see the end of the stream.
 pub(super) const STOP_DRAIN_MS: u64 = 150;
+
+/// Logins that may wait for the errand thread; a client beyond is disconnected. Each connection has
+/// at most one, and each holds at most a login's bytes: 32 MiB if all are as long as can be.
+pub(super) const LOGINS_MAX: usize = 2048;
+const _: () = assert!(LOGINS_MAX * LOGIN_MAX <= 32 << 20);
+
+/// A client learns only after this time that its password was wrong: one that guesses on one
+/// connection gets ten tries a second, and the time of a check says even less.
+pub(super) const LOGIN_DELAY_MS: u64 = 100;
 
 /// Connections accepted in a row from one listener before the others get their turn.
 pub(super) const ACCEPT_BURST: usize = 64;

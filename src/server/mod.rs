@@ -5,6 +5,7 @@
 //! accept      takes clients in and hands them to workers
 //! worker 0..  each one poll, one table of connections
 //! maintain    ticks the clock, lets the store tend itself
+//! errands     only if clients log in: checks passwords, reads their file
 //! ```
 //!
 //! Nothing else spawns a thread. They share `Common`; a worker is spoken to through its inbox.
@@ -14,6 +15,7 @@ mod clock;
 mod common;
 mod connection;
 mod deadlines;
+mod errands;
 mod inbox;
 mod limits;
 mod listener;
@@ -37,6 +39,7 @@ use crate::ops::shared::Shared;
 use crate::store::Store;
 use crate::sys::signal::{Signal, Signals};
 use common::Common;
+use errands::Errands;
 use inbox::Message;
 use listener::Acceptor;
 use worker::Worker;
@@ -65,7 +68,7 @@ pub fn run(config: Config, ready: impl FnOnce() -> Result<(), String>) -> Result
         threads.stop();
         return Err(error);
     }
-    wait(&signals);
+    wait(&signals, &threads.common);
     threads.stop();
     Ok(())
 }
@@ -75,10 +78,10 @@ fn failed(what: &str, error: &io::Error) -> String {
 }
 
 /// Until a signal says stop.
-fn wait(signals: &Signals) {
+fn wait(signals: &Signals, common: &Common) {
     loop {
         match signals.wait() {
-            Ok(Signal::Reload) => log::info!("SIGHUP: nothing to reload"),
+            Ok(Signal::Reload) => reload(common),
             Ok(Signal::Stop) => {
                 log::info!("Exiting normally");
                 return;
@@ -95,6 +98,14 @@ fn wait(signals: &Signals) {
     }
 }
 
+/// What SIGHUP asks for (and `refresh_certs`, by raising it).
+fn reload(common: &Common) {
+    match &common.errands {
+        Some(errands) => errands.reload(),
+        None => log::info!("SIGHUP: nothing to reload"),
+    }
+}
+
 /// Everything that runs beside the main thread.
 struct Threads {
     common: Arc<Common>,
@@ -102,12 +113,17 @@ struct Threads {
     stopper: listener::Stopper,
     workers: Vec<JoinHandle<()>>,
     maintainer: JoinHandle<()>,
+    errands: Option<JoinHandle<()>>,
     /// Dropped to stop the maintainer.
     maintained: crossbeam_channel::Sender<()>,
 }
 
 impl Threads {
-    fn start(config: Config, bound: Vec<sockets::Bound>, signals: &Signals) -> io::Result<Self> {
+    fn start(
+        mut config: Config,
+        bound: Vec<sockets::Bound>,
+        signals: &Signals,
+    ) -> io::Result<Self> {
         let clock = clock::Clock::start();
         let shared = Shared::new(&config, clock::unix_now());
         let store = Store::new(config.store.clone())?;
@@ -119,6 +135,7 @@ impl Threads {
             mailboxes.push(mailbox);
             polls.push((poll, inbox));
         }
+        let (errands, todo) = config.users.take().map(errands::errands).unzip();
         let common = Arc::new(Common {
             config,
             store,
@@ -126,6 +143,7 @@ impl Threads {
             mailboxes,
             open: AtomicUsize::new(0),
             listeners: bound.iter().map(sockets::Bound::describe).collect(),
+            errands,
             notifier: signals.notifier()?,
         });
         let mut workers = Vec::new();
@@ -135,6 +153,11 @@ impl Threads {
                 worker.run().expect("a worker's poll works");
             })?);
         }
+        let errands = todo.map(|todo| {
+            let common = Arc::clone(&common);
+            spawn("errands".to_owned(), move || todo.run(&common))
+        });
+        let errands = errands.transpose()?;
         let (maintained, until) = crossbeam_channel::bounded(0);
         let maintain = Arc::clone(&common);
         let maintainer = spawn("maintain".to_owned(), move || {
@@ -144,7 +167,7 @@ impl Threads {
         let acceptor = spawn("accept".to_owned(), move || {
             acceptor.run().expect("the accepting thread's poll works");
         })?;
-        Ok(Threads { common, acceptor, stopper, workers, maintainer, maintained })
+        Ok(Threads { common, acceptor, stopper, workers, maintainer, errands, maintained })
     }
 
     /// Take nobody in, answer what was read, end.
@@ -153,6 +176,8 @@ impl Threads {
         join(self.acceptor);
         self.common.mailboxes.iter().for_each(|mailbox| mailbox.send(Message::Stop));
         self.workers.into_iter().for_each(join);
+        self.common.errands.iter().for_each(Errands::stop);
+        self.errands.into_iter().for_each(join);
         drop(self.maintained);
         join(self.maintainer);
     }

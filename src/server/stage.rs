@@ -63,7 +63,7 @@ pub(super) struct Effects {
     pub(super) timers: Vec<Entry>,
     /// To be tried again when buffers are less short.
     pub(super) deferred: Vec<usize>,
-    /// Just parked: to be described to.
+    /// Just parked: others are to be asked.
     pub(super) errands: Vec<usize>,
     /// The daemon is to stop; gracefully?
     pub(super) shutdown: Option<bool>,
@@ -132,6 +132,8 @@ pub(super) struct Step<'a> {
 #[derive(Debug)]
 pub(super) enum What<'a> {
     Request(Request<'a>),
+    /// Of a connection that has not proved who it is.
+    Knock(Request<'a>),
     /// Not a request: drop so many bytes that have not come yet, then answer.
     Refuse {
         due: Due,
@@ -248,7 +250,7 @@ fn take_bytes<S: Read + Write>(
     conn.send_waiting(env.now, env.counters);
     match conn.phase {
         _ if conn.failed => None,
-        Phase::Flush | Phase::Parked(_) => None,
+        Phase::Flush | Phase::Parked(_) | Phase::Login(_) => None,
         Phase::Drain(_) => {
             conn.drain(area, env.counters);
             None
@@ -332,6 +334,8 @@ impl Turn {
             Phase::Send(_) => 1,
             _ => 0,
         };
+        let locked = conn.client.access.is_locked();
+        let protocol = if locked { Protocol::Login } else { Protocol::Text };
         let mut scanned = if conn.hungry { conn.scanned } else { 0 };
         let mut resume_at = conn.client.resume_at;
         let mut at = 0;
@@ -342,10 +346,13 @@ impl Turn {
                 break;
             }
             let first_hash = hashes.len();
-            let (what, len, last) = match protocol::parse(Protocol::Text, &bytes[at..], scanned) {
+            let (what, len, last) = match protocol::parse(protocol, &bytes[at..], scanned) {
                 Parsed::Partial { wanted, scanned } => {
                     self.rest = Rest { hungry: true, wanted, scanned };
                     break;
+                }
+                Parsed::Complete { request, len } if locked => {
+                    (What::Knock(request), len, ends_plan(&request))
                 }
                 Parsed::Complete { request, len } => {
                     hash_keys(env.store, &request, resume_at, hashes);
@@ -424,7 +431,8 @@ impl Turn {
 fn ends_plan(request: &Request<'_>) -> bool {
     match &request.command {
         Command::Set(set) => matches!(set.body, Body::Streamed { .. }),
-        Command::Quit => true,
+        // What follows is understood differently after a verdict.
+        Command::Auth(_) | Command::Quit => true,
         _ => false,
     }
 }
@@ -443,7 +451,8 @@ fn hash_keys(store: &Store, request: &Request<'_>, resume_at: usize, hashes: &mu
         | Command::Arith(Arith { key, .. })
         | Command::Touch { key, .. }
         | Command::Debug { key } => hashes.push(store.hash(key)),
-        Command::Noop | Command::Admin(_) | Command::Version | Command::Quit => {}
+        Command::Noop | Command::Admin(_) | Command::Auth(_) => {}
+        Command::Version | Command::Quit => {}
     }
 }
 
@@ -474,7 +483,8 @@ pub(super) fn settle<S>(
         match conn.phase {
             // All that came whole was answered.
             Phase::Commands if conn.hungry => conn.phase = Phase::Flush,
-            Phase::Receive(_) | Phase::Swallow { .. } | Phase::Parked(_) => conn.failed = true,
+            Phase::Receive(_) | Phase::Swallow { .. } => conn.failed = true,
+            Phase::Parked(_) | Phase::Login(_) => conn.failed = true,
             _ => {}
         }
     }
@@ -498,10 +508,10 @@ pub(super) fn settle<S>(
         effects.doomed.push(token);
         return;
     }
-    if let Phase::Parked(parked) = &conn.phase
-        && parked.serial == 0
-    {
-        effects.errands.push(token);
+    match &conn.phase {
+        Phase::Parked(parked) if parked.serial == 0 => effects.errands.push(token),
+        Phase::Login(login) if login.serial == 0 => effects.errands.push(token),
+        _ => {}
     }
     if conn.deferred {
         effects.deferred.push(token);

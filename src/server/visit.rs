@@ -3,11 +3,11 @@
 
 use std::ops::Range;
 
-use super::connection::{Connection, Due, Parked, Phase, Upload, body_deadline};
+use super::connection::{Connection, Due, Login, Parked, Phase, Upload, body_deadline};
 use super::limits::{BUCKETS_AHEAD, ITEMS_AHEAD, PIN_AHEAD, PIN_SLICE};
 use super::stage::{Effects, Env, Step, What};
 use crate::commands::{self, Context, Next};
-use crate::protocol::{About, Reply, Status, Style};
+use crate::protocol::{About, Reply, Request, Status, Style};
 use crate::store::{KeyHash, PinRead, Received, Session};
 
 /// How errors of the parser are answered: it has decided about noreply already.
@@ -64,7 +64,7 @@ impl<'v, 'e> Visit<'v, 'e> {
                 return used;
             }
             self.look_ahead(&step.hashes);
-            if self.env.log {
+            if self.env.log && !matches!(step.what, What::Knock(_)) {
                 log_step(&bytes[used..step.end]);
             }
             if self.step(conn, step, begin) {
@@ -124,6 +124,7 @@ impl<'v, 'e> Visit<'v, 'e> {
     fn step<S>(&mut self, conn: &mut Connection<S>, step: &Step<'_>, begin: usize) -> bool {
         let request = match &step.what {
             What::Request(request) => request,
+            What::Knock(request) => return self.knock(conn, request, begin),
             What::Refuse { due, swallow: 0 } => {
                 self.answer(conn, *due);
                 return true;
@@ -137,15 +138,7 @@ impl<'v, 'e> Visit<'v, 'e> {
                 return true;
             }
         };
-        let env = self.env;
-        let cx = Context {
-            store: env.store,
-            config: env.config,
-            shared: env.shared,
-            counters: env.counters,
-            now: env.now,
-            output_max: begin + env.output_mark.saturating_sub(conn.output.len()),
-        };
+        let cx = self.context(conn, begin);
         let mut hashes = &self.hashes[step.hashes.clone()];
         loop {
             let session = &mut self.session;
@@ -159,6 +152,29 @@ impl<'v, 'e> Visit<'v, 'e> {
             // A long value was sent whole; the rest of its get has hashes of its own.
             hashes = &[];
         }
+    }
+
+    /// What a command of this connection may use; its output in this stage began at `begin`.
+    #[inline]
+    fn context<S>(&self, conn: &Connection<S>, begin: usize) -> Context<'e> {
+        let env = self.env;
+        Context {
+            store: env.store,
+            config: env.config,
+            shared: env.shared,
+            counters: env.counters,
+            now: env.now,
+            output_max: begin + env.output_mark.saturating_sub(conn.output.len()),
+        }
+    }
+
+    /// As `step`, for a connection that has not proved who it is.
+    #[cold]
+    fn knock<S>(&mut self, conn: &mut Connection<S>, request: &Request<'_>, begin: usize) -> bool {
+        self.session.release();
+        let cx = self.context(conn, begin);
+        let next = commands::knock(&cx, &mut conn.client, request, self.out);
+        self.obey(conn, next, begin).unwrap_or(true)
     }
 
     /// What a request asks of its connection. Whether the request is done; `None`: run it again.
@@ -190,6 +206,10 @@ impl<'v, 'e> Visit<'v, 'e> {
             Next::Swallow { len, line } => {
                 let line = line.map_or(Due::Nothing, Due::Line);
                 conn.phase = Phase::Swallow { left: len, line };
+            }
+            Next::Verify(credentials) => {
+                let (style, credentials) = (credentials.style.clone(), Some(credentials));
+                conn.phase = Phase::Login(Box::new(Login { serial: 0, style, credentials }));
             }
             Next::DescribeConnections => {
                 let parked = Parked { serial: 0, waiting: 0, lines: Vec::new() };
@@ -279,21 +299,13 @@ impl<'v, 'e> Visit<'v, 'e> {
     }
 
     fn finish<S>(&mut self, conn: &Connection<S>, upload: Upload, begin: usize) {
-        let env = self.env;
         let Some(id) = upload.id else {
             let (key, cas, len) = (upload.style.key(), 0, upload.len as usize);
             Reply::new(upload.style.style(), self.out)
                 .outcome(Status::NoMemoryToStore, &About { key, cas, len });
             return;
         };
-        let cx = Context {
-            store: env.store,
-            config: env.config,
-            shared: env.shared,
-            counters: env.counters,
-            now: env.now,
-            output_max: begin + env.output_mark.saturating_sub(conn.output.len()),
-        };
+        let cx = self.context(conn, begin);
         let terminated = upload.terminator == *b"\r\n";
         commands::finish_upload(&cx, id, terminated, &upload.style, upload.len, self.out);
     }

@@ -19,6 +19,7 @@ use super::clock::Limit;
 use super::common::Common;
 use super::connection::{Connection, Overdue, Phase};
 use super::deadlines::{Entry, Wheel};
+use super::errands::Errand;
 use super::inbox::{Asker, Message};
 use super::limits::{
     BUFFERS_HARD_MAX, BUFFERS_SOFT_MAX, EVENTS_MAX, OUTPUT_MARK, OUTPUT_MARK_TIGHT, STALLED_S,
@@ -26,6 +27,7 @@ use super::limits::{
 };
 use super::stage::{Effects, Env, Stage, settle};
 use super::stream::Stream;
+use crate::commands::{self, Next};
 use crate::ops::counters::WorkerCounters;
 use crate::sys::signal::Signal;
 
@@ -192,7 +194,7 @@ impl Worker {
             }
         }
         while let Some(token) = self.effects.errands.pop() {
-            self.ask_all(token);
+            self.ask(token);
         }
         while let Some(token) = self.effects.doomed.pop() {
             self.close(token, counters);
@@ -237,6 +239,7 @@ impl Worker {
                     self.common.mailboxes[asker.worker].send(answer);
                 }
                 Message::Described { asker, lines } => self.take_answer(asker, &lines),
+                Message::Verdict { asker, right } => self.take_verdict(asker, right),
                 Message::Stop => self.begin_stop(),
             }
         }
@@ -257,7 +260,8 @@ impl Worker {
         }
         log::debug!("connection {} opened by {stream}", stream.as_raw_fd());
         let is_tcp = stream.is_tcp();
-        let conn = place.insert(Connection::new(stream, now, is_tcp));
+        let locked = self.common.config.requires_login();
+        let conn = place.insert(Connection::new(stream, now, is_tcp, locked));
         if let Some((at, _)) = conn.deadline(&self.common.config) {
             conn.armed = at;
             self.wheel.insert(Entry { token, at });
@@ -330,17 +334,55 @@ impl Worker {
         }
     }
 
-    /// `stats conns`: ask every worker, ourselves included, to describe its connections.
-    fn ask_all(&mut self, token: usize) {
+    /// A connection was parked: `stats conns` asks every worker, ourselves included, to describe
+    /// its connections; a login asks the errand thread.
+    fn ask(&mut self, token: usize) {
         self.serial += 1;
         let asker = Asker { worker: self.index, token, serial: self.serial };
-        if let Phase::Parked(parked) = &mut self.conns[token].phase {
-            parked.serial = self.serial;
-            parked.waiting = self.common.mailboxes.len();
+        match &mut self.conns[token].phase {
+            Phase::Parked(parked) => {
+                parked.serial = self.serial;
+                parked.waiting = self.common.mailboxes.len();
+                for mailbox in &self.common.mailboxes {
+                    mailbox.send(Message::DescribeConnections(asker));
+                }
+            }
+            Phase::Login(login) => {
+                login.serial = self.serial;
+                let asked = login.credentials.take().zip(self.common.errands.as_ref());
+                let sent = asked.is_some_and(|(credentials, errands)| {
+                    errands.send(Errand::Verify { asker, credentials })
+                });
+                if !sent {
+                    log::warn!("too many logins wait to be checked: one client is disconnected");
+                    self.effects.doomed.push(token);
+                }
+            }
+            _ => {}
         }
-        for mailbox in &self.common.mailboxes {
-            mailbox.send(Message::DescribeConnections(asker));
+    }
+
+    /// What the errand thread says of a login.
+    fn take_verdict(&mut self, asker: Asker, right: bool) {
+        let common = Arc::clone(&self.common);
+        let Some(conn) = self.conns.get_mut(asker.token) else { return };
+        let Phase::Login(login) = &conn.phase else { return };
+        if login.serial != asker.serial {
+            return;
         }
+        let counters = &common.shared.workers[self.index];
+        let mut answer = Vec::new();
+        let style = login.style.style();
+        let next = commands::conclude(counters, &mut conn.client, style, right, &mut answer);
+        conn.phase = if next == Next::Close { Phase::Flush } else { Phase::Commands };
+        // What waits behind the login is to be parsed anew.
+        conn.hungry = conn.input.is_empty();
+        (conn.wanted, conn.scanned) = (0, 0);
+        let env = env(&common, counters, self.wheel.visited(), self.stop.is_some());
+        (conn.last_command, conn.received_at) = (env.now, env.now);
+        conn.send(&answer, env.now, counters);
+        settle(&env, conn, asker.token, &mut self.ready, &mut self.effects);
+        self.carry_out(&common, counters);
     }
 
     /// Lines of `stats conns` for our connections.

@@ -244,6 +244,13 @@ fn get_limit(resource: libc::__rlimit_resource_t) -> io::Result<libc::rlimit> {
     Ok(limit)
 }
 
+/// The calling thread yields to all others from now on. Best effort.
+pub fn lower_priority() {
+    // Linux counts it by thread, and 0 is the calling one.
+    // SAFETY: no preconditions.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 10) };
+}
+
 fn set_limit(resource: libc::__rlimit_resource_t, limit: &libc::rlimit) -> io::Result<()> {
     // SAFETY: limit is readable for the call.
     check(unsafe { libc::setrlimit(resource, limit) })

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::error::{ConfigError, EXIT_FAILURE, EXIT_USAGE, Origin};
 use super::suboptions::SubOptions;
-use super::{Config, ListenAddress, listen, number, unsupported};
+use super::{Config, ListenAddress, auth, listen, number, unsupported};
 use crate::ops::args::{Flag, Opt};
 use crate::store::StoreConfig;
 
@@ -40,8 +40,8 @@ pub struct Builder {
     listen: Vec<(String, Origin)>,
     /// The next -l replaces those of the files.
     listen_from_file: bool,
-    /// -B as memcached shows it.
-    binding_protocol: &'static str,
+    /// -B as memcached shows it, if given.
+    binding_protocol: Option<&'static str>,
     subs: SubOptions,
 }
 
@@ -52,7 +52,7 @@ impl Builder {
             config: defaults(),
             listen: Vec::new(),
             listen_from_file: false,
-            binding_protocol: "auto-negotiate",
+            binding_protocol: None,
             subs: SubOptions::default(),
         }
     }
@@ -83,11 +83,11 @@ impl Builder {
             }
             Opt::UnixMask => config.unix_mode = unix_mode(text)?,
             Opt::Backlog => config.backlog = whole(BACKLOG, "")? as u32,
-            Opt::Protocol => self.binding_protocol = protocol(text)?,
+            Opt::Protocol => self.binding_protocol = Some(protocol(text)?),
             Opt::NapiIds => return Err(unsupported("-N (worker by NAPI id)")),
             Opt::EnableSsl => return Err(unsupported("-Z (TLS)")),
             Opt::EnableSasl => return Err(unsupported("-S (SASL authentication)")),
-            Opt::AuthFile => return Err(unsupported("-Y (authentication)")),
+            Opt::AuthFile => config.auth_file = Some(file(&name, flag)?),
             Opt::MemoryFile => return Err(unsupported("-e (restartable memory)")),
             Opt::MemoryLimit => {
                 config.store.limit_bytes = (whole(MEMORY_MIB, "")? as u64) << 20;
@@ -181,12 +181,10 @@ impl Builder {
         let texts: Vec<&str> = self.listen.iter().map(|(text, _)| &**text).collect();
         self.config.listen_text = (!texts.is_empty()).then(|| texts.join(","));
         self.config.store.threads = self.config.threads;
-        self.config.other_settings.extend([
-            ("binding_protocol", self.binding_protocol.to_owned()),
-            ("udpport", "0".to_owned()),
-            ("auth_enabled_sasl", "no".to_owned()),
-            ("auth_enabled_ascii", "no".to_owned()),
-        ]);
+        let protocol = auth::settle(&mut self.config, self.binding_protocol)?;
+        self.config
+            .other_settings
+            .extend([("binding_protocol", protocol.to_owned()), ("udpport", "0".to_owned())]);
         if self.config.threads > THREADS_ADVISED {
             self.config.notes.push(format!(
                 "-t {}: more than {THREADS_ADVISED} threads rarely help; as many as cores is best",
@@ -258,6 +256,9 @@ fn defaults() -> Config {
         port: PORT_DEFAULT,
         unix_socket: None,
         unix_mode: 0o700,
+        auth_file: None,
+        sasl: false,
+        users: None,
         shutdown_command: false,
         daemonize: false,
         core_dumps: false,

@@ -4,6 +4,7 @@
 //! Invariants of a [`Config`] that [`invocation`] returns: `listen` is not empty; the sizes of
 //! `store` agree with each other (`builder::check_sizes`); every number is in its range.
 
+mod auth;
 mod builder;
 pub mod error;
 mod listen;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 pub use error::ConfigError;
 
 use super::args::{self, Flag, Opt};
+use super::users::Users;
 use super::{VERSION, conf_file};
 use crate::store::StoreConfig;
 use error::{EXIT_FAILURE, Origin};
@@ -55,6 +57,12 @@ pub struct Config {
     pub unix_socket: Option<PathBuf>,
     /// -a, octal mode of unix sockets.
     pub unix_mode: u32,
+    /// -Y as given: text clients log in.
+    pub auth_file: Option<PathBuf>,
+    /// -S: binary clients log in.
+    pub sasl: bool,
+    /// Who may log in; `None`: anyone may ask anything. To be taken by whoever checks passwords.
+    pub users: Option<Users>,
     /// -A
     pub shutdown_command: bool,
     /// -d
@@ -104,6 +112,13 @@ pub struct Config {
     pub other_settings: Vec<(&'static str, String)>,
     /// What was accepted but will not do what one may expect, for the log at start.
     pub notes: Vec<String>,
+}
+
+impl Config {
+    /// Clients have to prove who they are.
+    pub fn requires_login(&self) -> bool {
+        self.auth_file.is_some() || self.sasl
+    }
 }
 
 impl Default for Config {

@@ -158,12 +158,37 @@ fn options_out_of_range_have_memcacheds_text_and_code() {
 }
 
 #[test]
+fn users_are_read_and_go_with_their_protocol_only() {
+    let path = std::env::temp_dir().join(format!("slabd-config-{}", std::process::id()));
+    let file = path.to_str().unwrap();
+    let (message, code) = refusal(&["-Y", file]);
+    assert!(message.starts_with(&format!("Could not open authfile [{file}] for reading, error ")));
+    assert_eq!(code, 1);
+    for content in ["", "\n", "ann\n", "ann:x\n\n"] {
+        std::fs::write(&path, content).unwrap();
+        let (message, code) = refusal(&["-Y", file]);
+        let first = message.lines().next().unwrap();
+        let expected =
+            format!("Authfile [{file}] has a malformed entry. Should be 'user:password'");
+        assert_eq!((first, code), (&*expected, 1), "{content:?}");
+    }
+    std::fs::write(&path, "ann:secret").unwrap();
+    for words in [&["-Y", file][..], &["-Y", file, "-B", "ascii"]] {
+        let config = with(words);
+        assert!(config.requires_login() && config.users.is_some());
+        assert_eq!(setting(&config, "binding_protocol"), "ascii");
+    }
+    assert_eq!(refusal(&["-Y", file, "-B", "auto"]).1, 64);
+    assert!(!with(&[]).requires_login());
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
 fn what_is_to_come_is_refused_by_name() {
     for words in [
         &["-U", "11211"][..],
         &["-U", "-1"],
         &["-S"],
-        &["-Y", "f"],
         &["-e", "f"],
         &["-Z"],
         &["-B", "binary"],

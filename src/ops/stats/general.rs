@@ -92,6 +92,8 @@ fn commands(store: &StoreStats, totals: &Totals, lines: &mut Lines<'_, '_>) {
 }
 
 fn network(from: &Sources<'_>, totals: &Totals, lines: &mut Lines<'_, '_>) {
+    lines.stat("auth_cmds", totals.auth_cmds);
+    lines.stat("auth_errors", totals.auth_errors);
     if from.config.idle_timeout_s != 0 {
         lines.stat("idle_kicks", totals.idle_kicks);
     }

@@ -78,7 +78,12 @@ impl Settings<'_, '_, '_> {
         self.stat("reqs_per_event", config.requests_per_event.unwrap_or(0));
         self.switch("cas_enabled", store.use_cas);
         self.stat("tcp_backlog", config.backlog);
-        self.others(&["binding_protocol", "auth_enabled_sasl", "auth_enabled_ascii"]);
+        self.others(&["binding_protocol"]);
+        self.switch("auth_enabled_sasl", config.sasl);
+        match &config.auth_file {
+            Some(path) => self.stat("auth_enabled_ascii", path.display()),
+            None => self.switch("auth_enabled_ascii", false),
+        }
         self.stat("item_size_max", store.item_size_max);
         self.switch("maxconns_fast", config.maxconns_fast);
         self.stat("hashpower_init", store.hash_power);

@@ -74,7 +74,7 @@ fn general_statistics_stand_in_memcacheds_order() {
         connection_structures cmd_get cmd_set cmd_flush cmd_touch get_hits get_misses get_expired \
         get_flushed delete_misses delete_hits incr_misses incr_hits decr_misses decr_hits \
         cas_misses cas_hits cas_badval touch_hits touch_misses store_too_large store_no_memory \
-        bytes_read bytes_written limit_maxbytes accepting_conns listen_disabled_num \
+        auth_cmds auth_errors bytes_read bytes_written limit_maxbytes accepting_conns listen_disabled_num \
         time_in_listen_disabled_us threads conn_yields hash_power_level hash_bytes \
         hash_is_expanding slab_reassign_rescues slabs_moved lru_crawler_running \
         lru_crawler_starts lru_maintainer_juggles malloc_fails bytes curr_items total_items \
@@ -213,7 +213,8 @@ fn settings_show_every_field_and_others_in_their_place() {
     let expected = "maxbytes 67108864,maxconns 1024,tcpport 11211,udpport 0,inter NULL,\
         verbosity 1,oldest 77,evictions on,domain_socket NULL,umask 700,shutdown_command no,\
         growth_factor 1.25,chunk_size 48,num_threads 2,stat_key_prefix :,detail_enabled no,\
-        reqs_per_event 0,cas_enabled yes,tcp_backlog 1024,item_size_max 1048576,\
+        reqs_per_event 0,cas_enabled yes,tcp_backlog 1024,auth_enabled_sasl no,\
+        auth_enabled_ascii no,item_size_max 1048576,\
         maxconns_fast yes,hashpower_init 0,slab_chunk_max 524288,lru_crawler yes,\
         flush_enabled yes,dump_enabled yes,hash_algorithm foldhash,lru_maintainer_thread yes,\
         lru_segmented yes,hot_lru_pct 20,warm_lru_pct 40,hot_max_factor 0.20,\

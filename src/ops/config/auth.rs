@@ -1,0 +1,67 @@
+//! -Y and -S: who may log in, in which dialects, and what does not go with it.
+
+use std::path::{Path, PathBuf};
+
+use super::Config;
+use super::error::{ConfigError, EXIT_FAILURE, EXIT_USAGE};
+use crate::ops::users::{Format, Users};
+
+/// The environment's file of users for -S without -Y.
+const SASL_DATABASE: &str = "MEMCACHED_SASL_PWDB";
+
+/// Reads the users, if there are to be any. `asked` is -B, if it was given; the answer is the
+/// protocol that listeners speak.
+pub fn settle(
+    config: &mut Config,
+    asked: Option<&'static str>,
+) -> Result<&'static str, ConfigError> {
+    let protocol = match (config.auth_file.is_some(), config.sasl) {
+        (false, false) => return Ok(asked.unwrap_or("auto-negotiate")),
+        (true, false) => only("-Y", "ascii", asked)?,
+        (false, true) => only("-S", "binary", asked)?,
+        (true, true) => only("-Y with -S", "auto-negotiate", asked)?,
+    };
+    let (path, format) = match &config.auth_file {
+        Some(path) => (path.clone(), Format::AuthFile),
+        None => (sasl_database()?, Format::SaslDatabase),
+    };
+    let users = Users::load(&absolute(&path), format).map_err(|error| {
+        let message = error.to_string();
+        ConfigError::new(EXIT_FAILURE, message).about(
+            if config.auth_file.is_some() { "-Y" } else { SASL_DATABASE },
+            &path.to_string_lossy(),
+            "a file of lines user:password; slabd passwd makes lines with a hash",
+        )
+    })?;
+    config.users = Some(users);
+    Ok(protocol)
+}
+
+/// The one protocol that goes with `option`.
+fn only(
+    option: &str,
+    protocol: &'static str,
+    asked: Option<&'static str>,
+) -> Result<&'static str, ConfigError> {
+    match asked {
+        Some(other) if other != protocol => {
+            let message = format!("{option} does not go with -B {other}: {protocol} only");
+            Err(ConfigError::new(EXIT_USAGE, message))
+        }
+        _ => Ok(protocol),
+    }
+}
+
+fn sasl_database() -> Result<PathBuf, ConfigError> {
+    std::env::var_os(SASL_DATABASE).filter(|path| !path.is_empty()).map(PathBuf::from).ok_or_else(
+        || {
+            let message = format!("-S without users: give -Y FILE, or set {SASL_DATABASE}");
+            ConfigError::new(EXIT_USAGE, message)
+        },
+    )
+}
+
+/// A daemon leaves its directory, and is to find the file again.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
