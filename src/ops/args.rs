@@ -256,7 +256,8 @@ fn command() -> Command {
         .help_template(format!(
             "memcached {}\nslabd {}, a cache that speaks memcached's protocol\n\n\
              Usage: slabd [OPTION]...\n       \
-             slabd passwd [--user NAME]    make a line for the file of -Y\n\n{{all-args}}{{after-help}}",
+             slabd passwd [--user NAME]    make a line for the file of -Y\n\n\
+             {{all-args}}{{after-help}}",
             super::VERSION,
             env!("CARGO_PKG_VERSION"),
         ))
