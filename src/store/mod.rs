@@ -415,9 +415,7 @@ impl Store {
         while !bytes.is_empty() {
             // A slice at a time, so that the lock is short.
             let slice = &bytes[..bytes.len().min(64 << 10)];
-            if self.in_flight.exceeds(slice.len()) {
-                self.drop_stalest(slot, number, now);
-            }
+            while self.in_flight.exceeds(slice.len()) && self.drop_stalest(slot, number, now) {}
             let step = self.slots[slot].lock().append_upload(number, slice, now);
             let Some((done, taken)) = step else { return Received::Dropped };
             bytes = &bytes[taken..];
@@ -430,20 +428,23 @@ impl Store {
     }
     /// All uploads together hold too much: the one that made the least progress of late, other
     /// than the one that asks, is dropped, so that stalled senders cannot starve the others. Its
-    /// command has failed for memory, and is counted now: its owner may never ask again.
+    /// command has failed for memory, and is counted now: its owner may never ask again. `false`:
+    /// there was none to drop.
     #[cold]
-    fn drop_stalest(&self, asking_slot: usize, asking: u64, now: Seconds) {
+    fn drop_stalest(&self, asking_slot: usize, asking: u64, now: Seconds) -> bool {
         if self.slots[asking_slot].lock().uploads.get(asking).is_none() {
-            return; // It was dropped itself, for another.
+            return false; // It was dropped itself, for another.
         }
         let stalest = |slot: usize| {
             let but = (slot == asking_slot).then_some(asking);
             let found = self.slots[slot].lock().stalest_upload(but);
             found.map(|(active, begun, number)| (active, begun, slot, number))
         };
-        if let Some((_, _, slot, number)) = (0..self.slots.len()).filter_map(stalest).min() {
+        let found = (0..self.slots.len()).filter_map(stalest).min();
+        if let Some((_, _, slot, number)) = found {
             self.slots[slot].lock().upload_failed(number, now);
         }
+        found.is_some()
     }
     /// All bytes and a good terminator are there: store it.
     pub fn commit_upload(&self, id: UploadId, now: Seconds) -> Stored {
