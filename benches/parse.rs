@@ -97,7 +97,7 @@ fn replies(c: &mut Criterion) {
     group.bench_function("number", |b| {
         b.iter(|| {
             out.clear();
-            Reply::new(style, black_box(&mut out)).number(black_box(12_345_678));
+            Reply::new(style, black_box(&mut out)).number(black_box(12_345_678), 0);
         });
     });
     group.finish();

@@ -78,7 +78,7 @@ pub fn knock(
         Command::Auth(asked) => authenticate(cx, client, asked, request.style, out),
         // Memcached answers it in binary; locked text does not get here with it.
         Command::Version => {
-            Reply::new(request.style, out).line_always(&format!("VERSION {VERSION}"));
+            Reply::new(request.style, out).version(VERSION);
             Next::Continue
         }
         _ => {

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::{Context, Next, exptime};
 use crate::ops::logging;
 use crate::ops::stats::{self, Sources};
-use crate::protocol::{Admin, ClientError, Exptime, Reply, ShutdownMode, Stats, Style};
+use crate::protocol::{Admin, ClientError, Exptime, Forbidden, Reply, ShutdownMode, Stats, Style};
 
 /// Highest verbosity a client can set (memcached's).
 const VERBOSITY_MAX: u32 = 2;
@@ -19,21 +19,17 @@ const CLASS_IDS: u32 = 64;
 /// Longest number that cachedump reads, in digits; leading zeros count (PROTOCOL 1.2).
 const DIGITS_MAX: usize = 11;
 
-/// What the settings forbid, as the line to answer. A refused flush_all counts all the same.
-pub(super) fn refusal(cx: &Context<'_>, admin: &Admin<'_>) -> Option<&'static str> {
+/// What the settings forbid. A refused flush_all counts all the same.
+pub(super) fn refusal(cx: &Context<'_>, admin: &Admin<'_>) -> Option<Forbidden> {
     match admin {
         Admin::FlushAll { .. } if !cx.config.flush_enabled => {
             cx.counters.cmd_flush.add(1);
-            Some("CLIENT_ERROR flush_all not allowed")
+            Some(Forbidden::FlushAll)
         }
-        Admin::Shutdown(_) if !cx.config.shutdown_command => {
-            Some("SERVER_ERROR: shutdown not enabled")
-        }
-        Admin::Stats(Stats::Detail(_)) if !cx.config.dump_enabled => {
-            Some("CLIENT_ERROR stats detail not allowed")
-        }
+        Admin::Shutdown(_) if !cx.config.shutdown_command => Some(Forbidden::Shutdown),
+        Admin::Stats(Stats::Detail(_)) if !cx.config.dump_enabled => Some(Forbidden::Detail),
         Admin::Stats(Stats::CacheDump { .. }) if !cx.config.dump_enabled => {
-            Some("CLIENT_ERROR stats cachedump not allowed")
+            Some(Forbidden::CacheDump)
         }
         _ => None,
     }
@@ -53,7 +49,7 @@ pub(super) fn admin(
             match delay {
                 Ok(delay) => {
                     flush_all(cx, delay);
-                    reply.line("OK");
+                    reply.ok();
                 }
                 Err(error) => reply.error(error),
             }
@@ -62,7 +58,7 @@ pub(super) fn admin(
             let level = level.min(VERBOSITY_MAX);
             cx.shared.verbosity.store(level, Relaxed);
             logging::set_verbosity(level);
-            reply.line("OK");
+            reply.ok();
         }
         Admin::Shutdown(ShutdownMode::Now) => return Next::Shutdown { graceful: false },
         Admin::Shutdown(ShutdownMode::Graceful) => return Next::Shutdown { graceful: true },
@@ -104,10 +100,11 @@ fn answer_stats(cx: &Context<'_>, asked: Stats<'_>, reply: &mut Reply<'_>) {
             cx.store.reset_stats();
             cx.shared.reset_totals();
             cx.shared.prefixes().clear();
-            return reply.line_always("RESET");
+            return reply.stats_done("RESET");
         }
         Stats::Detail(word) => return detail(cx, word, reply),
         Stats::CacheDump { class, limit } => return cachedump(cx, class, limit, reply),
+        Stats::Unknown => return reply.stats_usage("ERROR"),
         Stats::Extstore | Stats::Conns => {}
         Stats::General | Stats::Settings | Stats::Items | Stats::Slabs | Stats::Sizes => {
             let store = cx.store.stats(cx.now);
@@ -129,20 +126,20 @@ fn detail(cx: &Context<'_>, word: &[u8], reply: &mut Reply<'_>) {
     match word {
         b"on" | b"off" => {
             cx.shared.detail.store(word == b"on", Relaxed);
-            reply.line_always("OK");
+            reply.stats_done("OK");
         }
         b"dump" => {
+            let mut lines = Vec::new();
             cx.shared.prefixes().for_each(|prefix, n| {
-                let out = reply.value();
-                out.extend_from_slice(b"PREFIX ");
-                out.extend_from_slice(prefix);
+                lines.extend_from_slice(b"PREFIX ");
+                lines.extend_from_slice(prefix);
                 let (gets, hits, sets, deletes) = (n.gets, n.hits, n.sets, n.deletes);
                 let counts = format!(" get {gets} hit {hits} set {sets} del {deletes}\r\n");
-                out.extend_from_slice(counts.as_bytes());
+                lines.extend_from_slice(counts.as_bytes());
             });
-            reply.end();
+            reply.detail(&lines);
         }
-        _ => reply.line_always("CLIENT_ERROR usage: stats detail on|off|dump"),
+        _ => reply.stats_usage("CLIENT_ERROR usage: stats detail on|off|dump"),
     }
 }
 

@@ -7,6 +7,7 @@
 mod access;
 mod admin;
 mod arith;
+mod binary;
 mod delete;
 mod exptime;
 mod get;
@@ -16,7 +17,7 @@ pub use access::{Access, Credentials, conclude, knock};
 pub use set::finish_upload;
 
 use crate::ops::{VERSION, config::Config, counters::WorkerCounters, shared::Shared};
-use crate::protocol::{Command, KeptStyle, Reply, Request};
+use crate::protocol::{Command, Forbidden, KeptStyle, Reply, Request, Style};
 use crate::store::{KeyHash, PinId, Session, Store, UploadId};
 
 /// What every command may use.
@@ -53,25 +54,25 @@ pub enum Next {
     Close,
     /// The output is full; execute the same request again once it has drained.
     Pause,
-    /// Send the value behind `pin` in slices, then CR LF, then execute the same request again
-    /// (`ClientState::resume_at` stands behind the key).
+    /// Send the value behind `pin` in slices, then what ends a value, then execute the same request
+    /// again (`ClientState::resume_at` stands behind the key).
     SendPinned(PinId),
-    /// The next `len + 2` bytes of the stream are the body of this upload. Answer with
+    /// The next `len` bytes of the stream, and what ends a value, are this upload's. Answer with
     /// `commands::finish_upload`.
     Receive {
         /// Where they go.
         upload: UploadId,
-        /// Value length, without CR LF.
+        /// Value length, without its end.
         len: u32,
         /// How to answer at the end.
         style: KeptStyle,
     },
-    /// Drop the next `len` bytes of the stream, then send `line` (if any) and CR LF.
+    /// Drop the next `len` bytes of the stream, then send `answer`.
     Swallow {
         /// Bytes.
         len: u64,
-        /// Then answer so.
-        line: Option<&'static str>,
+        /// Then answer so; may be empty.
+        answer: Vec<u8>,
     },
     /// Find out whether this is so, and then answer with `commands::conclude`. Nothing else of this
     /// connection is looked at until then.
@@ -100,8 +101,8 @@ pub fn execute(
 ) -> Next {
     let style = request.style;
     let hash = |key: &[u8]| hashes.first().copied().unwrap_or_else(|| cx.store.hash(key));
-    if let Some(line) = refusal(cx, &request.command) {
-        Reply::new(style, out).line(line);
+    if let Some(what) = refusal(cx, &request.command) {
+        Reply::new(style, out).forbidden(what);
         return Next::Continue;
     }
     match request.command {
@@ -118,24 +119,34 @@ pub fn execute(
             session.release(); // what operators ask concerns every shard
             admin::admin(cx, asked, style, out)
         }
-        // Their dialects are not spoken yet.
-        Command::Fetch(_) | Command::Debug { .. } => Next::Continue,
+        Command::Fetch(ref asked) => match style {
+            Style::Binary(_) => {
+                binary::fetch(cx, session, client, asked, style, hash(asked.key), out)
+            }
+            // Their dialect is not spoken yet.
+            _ => Next::Continue,
+        },
+        Command::Debug { .. } => Next::Continue,
         Command::Noop => {
             Reply::new(style, out).noop();
             Next::Continue
         }
         Command::Auth(asked) => access::authenticate(cx, client, asked, style, out),
         Command::Version => {
-            Reply::new(style, out).line_always(&format!("VERSION {VERSION}"));
+            Reply::new(style, out).version(VERSION);
             Next::Continue
         }
-        Command::Quit => Next::Close,
+        Command::Quit => {
+            Reply::new(style, out).farewell();
+            Next::Close
+        }
+        Command::Refused(ref refusal) => binary::refuse(refusal, style, out),
     }
 }
 
-/// What the settings forbid, as the line to answer.
+/// What the settings forbid.
 #[inline]
-fn refusal(cx: &Context<'_>, command: &Command<'_>) -> Option<&'static str> {
+fn refusal(cx: &Context<'_>, command: &Command<'_>) -> Option<Forbidden> {
     match command {
         Command::Admin(asked) => admin::refusal(cx, asked),
         _ => None,

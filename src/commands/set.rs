@@ -6,9 +6,6 @@ use super::{Context, Next, exptime};
 use crate::protocol::{self, About, Body, ClientError, KeptStyle, Reply, Set, Status, Style};
 use crate::store::{KeyHash, Session, SetArgs, SetMode, Stored, UploadId};
 
-/// Bytes behind every value: CR LF.
-const TERMINATOR_LEN: u64 = 2;
-
 /// Store a value that is at hand, or begin to receive a longer one.
 pub(super) fn set(
     cx: &Context<'_>,
@@ -27,7 +24,7 @@ pub(super) fn set(
         flags: set.flags,
         deadline: exptime::deadline(set.exptime, cx.now, cx.shared.epoch_unix),
         mode: mode(set.mode),
-        compare: set.compare,
+        compare: set.compare.filter(|_| cx.config.store.use_cas || !ignores_cas(style)),
     };
     match set.body {
         Body::Whole(value) => {
@@ -59,15 +56,26 @@ pub(super) fn set(
 fn receive(cx: &Context<'_>, args: &SetArgs<'_>, len: u32, style: Style<'_>) -> Next {
     match cx.store.begin_upload(args, len, cx.now) {
         Ok(upload) => Next::Receive { upload, len, style: KeptStyle::new(style, args.key) },
-        Err(refused) => Next::Swallow {
-            len: u64::from(len) + TERMINATOR_LEN,
-            line: (!style.is_silent()).then_some(status(refused).line()),
-        },
+        Err(refused) => {
+            let mut answer = Vec::new();
+            let about = About { key: args.key, cas: 0, len: len as usize };
+            Reply::new(style, &mut answer).outcome(status(refused), &about);
+            Next::Swallow {
+                len: u64::from(len) + style.protocol().value_end().len() as u64,
+                answer,
+            }
+        }
     }
 }
 
-/// The body of an upload is complete: `terminated` says whether CR LF followed it. The caller
-/// holds no session.
+/// Under -C a CAS is one that never fits, but in the binary dialect, whose every packet has room
+/// for one, it is not looked at.
+fn ignores_cas(style: Style<'_>) -> bool {
+    matches!(style, Style::Binary(_))
+}
+
+/// The body of an upload is complete: `terminated` says whether it ended as its dialect wants. The
+/// caller holds no session.
 pub fn finish_upload(
     cx: &Context<'_>,
     upload: UploadId,

@@ -89,11 +89,8 @@ impl Cache {
                 Next::Receive { upload, len, style } => {
                     return self.receive(upload, len as usize, &style, behind, out);
                 }
-                Next::Swallow { len, line } => {
-                    if let Some(line) = line {
-                        out.extend_from_slice(line.as_bytes());
-                        out.extend_from_slice(b"\r\n");
-                    }
+                Next::Swallow { len, answer } => {
+                    out.extend_from_slice(&answer);
                     return len as usize;
                 }
                 other => {

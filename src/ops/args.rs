@@ -100,7 +100,7 @@ const NETWORK: &[Row] = &[
     (Opt::UnixSocket, 's', "unix-socket", "PATH", "listen on this unix socket, and no TCP"),
     (Opt::UnixMask, 'a', "unix-mask", "OCTAL", "permissions of unix sockets [default: 700]"),
     (Opt::Backlog, 'b', "listen-backlog", "N", "connections the kernel may queue [default: 1024]"),
-    (Opt::Protocol, 'B', "protocol", "NAME", "auto or ascii; binary is to come [default: auto]"),
+    (Opt::Protocol, 'B', "protocol", "NAME", "auto, ascii or binary [default: auto]"),
     (Opt::UdpPort, 'U', "udp-port", "N", "UDP port; only 0 (off) so far [default: 0]"),
     (Opt::EnableSsl, 'Z', "enable-ssl", "", "TLS: not supported yet"),
     (Opt::EnableSasl, 'S', "enable-sasl", "", "SASL authentication: not supported yet"),

@@ -20,6 +20,9 @@ pub const TOKENS_MAX: usize = 23;
 /// longer ones are streamed into (and out of) their chunks.
 pub const VALUE_IN_BUFFER_MAX: usize = 64 << 10;
 
+/// Largest body of a binary packet, in bytes; a longer one ends the connection.
+pub const BODY_MAX: u32 = 1 << 30;
+
 /// Largest `<bytes>` of a storage command (2^31 less 3: memcached adds 2 and keeps a sign).
 pub const VALUE_LEN_MAX: i32 = 2_147_483_645;
 

@@ -1,6 +1,7 @@
 //! Bytes ⇄ requests and replies. No sockets, no store, no clock: pure functions.
 
 pub mod base64;
+mod binary;
 mod flags;
 pub mod limits;
 mod login;
@@ -17,10 +18,27 @@ pub use request::*;
 /// Which codec reads a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
-    /// Classic text.
+    /// Classic text, and meta.
     Text,
     /// Text before authentication: nothing but a login is understood.
     Login,
+    /// Binary.
+    Binary,
+}
+
+impl Protocol {
+    /// What a client speaks whose first byte is this.
+    pub fn of_first_byte(byte: u8) -> Protocol {
+        if binary::begins_with(byte) { Protocol::Binary } else { Protocol::Text }
+    }
+    /// Bytes that follow every value, in requests and in answers.
+    #[inline]
+    pub fn value_end(self) -> &'static [u8] {
+        match self {
+            Protocol::Text | Protocol::Login => b"\r\n",
+            Protocol::Binary => b"",
+        }
+    }
 }
 
 /// What a parser made of the front of a buffer.
@@ -98,11 +116,37 @@ impl ClientError {
     }
 }
 
-/// Parse the front of `input`, of which the first `scanned` bytes are known to hold no line end.
+/// What the settings forbid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forbidden {
+    /// flush_all (-F).
+    FlushAll,
+    /// shutdown (without -A).
+    Shutdown,
+    /// `stats detail` (-X).
+    Detail,
+    /// `stats cachedump` (-X).
+    CacheDump,
+}
+
+impl Forbidden {
+    /// The line, without its CR LF.
+    pub fn line(self) -> &'static str {
+        match self {
+            Forbidden::FlushAll => "CLIENT_ERROR flush_all not allowed",
+            Forbidden::Shutdown => "SERVER_ERROR: shutdown not enabled",
+            Forbidden::Detail => "CLIENT_ERROR stats detail not allowed",
+            Forbidden::CacheDump => "CLIENT_ERROR stats cachedump not allowed",
+        }
+    }
+}
+
+/// Parse the front of `input` (not empty), of which the first `scanned` bytes are known to hold no line end.
 #[inline]
 pub fn parse(protocol: Protocol, input: &[u8], scanned: usize) -> Parsed<'_> {
     match protocol {
         Protocol::Text => text::parse(input, scanned),
         Protocol::Login => login::parse(input, scanned),
+        Protocol::Binary => binary::parse(input),
     }
 }

@@ -3,7 +3,7 @@
 //! Bytes are appended to a connection's output and nothing else; a line is never begun that is
 //! not ended, except that a value's own bytes come between `hit` and `value_end`.
 
-use super::{ClientError, Style, meta};
+use super::{ClientError, Forbidden, Style, binary, meta};
 
 /// What authentication is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,29 +108,50 @@ impl<'a> Reply<'a> {
     /// The front of a hit: `VALUE <key> <flags> <bytes>[ <cas>]`; the value and `value_end` follow.
     #[inline]
     pub fn hit(&mut self, key: &[u8], flags: u32, len: usize, cas: u64) {
-        self.hit_front(key, flags, len, cas, 0);
+        match &self.style {
+            Style::Binary(to) => binary::hit(to, key, flags, len, cas, self.out),
+            _ => self.hit_front(key, flags, len, cas, 0),
+        }
     }
     /// A whole hit whose value lies in one piece: `hit`, the value and `value_end` at once.
     #[inline]
     pub fn hit_value(&mut self, key: &[u8], flags: u32, cas: u64, value: &[u8]) {
-        self.hit_front(key, flags, value.len(), cas, value.len() + 2);
-        self.out.extend_from_slice(value);
-        self.out.extend_from_slice(b"\r\n");
+        match &self.style {
+            Style::Binary(to) => {
+                binary::hit(to, key, flags, value.len(), cas, self.out);
+                self.out.extend_from_slice(value);
+            }
+            _ => {
+                self.hit_front(key, flags, value.len(), cas, value.len() + 2);
+                self.out.extend_from_slice(value);
+                self.out.extend_from_slice(b"\r\n");
+            }
+        }
+    }
+    /// Nothing was found under a key (binary; a text lookup does not say).
+    #[inline]
+    pub fn miss(&mut self, key: &[u8]) {
+        if let Style::Binary(to) = &self.style {
+            binary::miss(to, key, self.out);
+        }
     }
     /// The output, for the value's own bytes.
     #[inline]
     pub fn value(&mut self) -> &mut Vec<u8> {
         self.out
     }
-    /// CR LF behind a value.
+    /// What stands behind a value, if anything does.
     #[inline]
     pub fn value_end(&mut self) {
-        self.out.extend_from_slice(b"\r\n");
+        self.out.extend_from_slice(self.style.protocol().value_end());
     }
-    /// `END`
+    /// `END`, behind values or statistics.
     #[inline]
     pub fn end(&mut self) {
-        self.out.extend_from_slice(b"END\r\n");
+        match &self.style {
+            Style::Binary(to) => binary::end_stats(to, self.out),
+            _ => self.out.extend_from_slice(b"END\r\n"),
+        }
     }
     /// A fixed line such as `STORED`, without its CR LF; silent under noreply.
     #[inline]
@@ -153,18 +174,73 @@ impl<'a> Reply<'a> {
             Style::Text { noreply: true, .. } => {}
             Style::Text { .. } => self.line_always(status.line()),
             Style::Meta(flags) => meta::outcome(&flags, status, about, self.out),
-            Style::Binary(_) => {}
+            Style::Binary(to) => binary::outcome(&to, status, about.cas, self.out),
+        }
+    }
+    /// Done: `OK`.
+    pub fn ok(&mut self) {
+        match &self.style {
+            Style::Binary(to) => binary::success(to, b"", self.out),
+            _ => self.line("OK"),
+        }
+    }
+    /// A switch of the statistics was thrown; `line` says so in text.
+    pub fn stats_done(&mut self, line: &str) {
+        match &self.style {
+            Style::Binary(to) => binary::end_stats(to, self.out),
+            _ => self.line_always(line),
+        }
+    }
+    /// There are no such statistics; `line` says what is wrong, in text.
+    pub fn stats_usage(&mut self, line: &str) {
+        match &self.style {
+            Style::Binary(to) => binary::outcome(to, Status::NotFound, 0, self.out),
+            _ => self.line_always(line),
+        }
+    }
+    /// The statistics of key prefixes: lines, as they are.
+    pub fn detail(&mut self, lines: &[u8]) {
+        let text = [lines, b"END\r\n"];
+        match &self.style {
+            Style::Binary(to) => {
+                binary::stat(to, b"detailed", &text.concat(), self.out);
+                binary::end_stats(to, self.out);
+            }
+            _ => text.iter().for_each(|part| self.out.extend_from_slice(part)),
+        }
+    }
+    /// The settings do not allow it.
+    pub fn forbidden(&mut self, what: Forbidden) {
+        match &self.style {
+            Style::Binary(to) => binary::forbidden(to, what, self.out),
+            _ => self.line(what.line()),
+        }
+    }
+    /// Which version this is.
+    pub fn version(&mut self, version: &str) {
+        match &self.style {
+            Style::Binary(to) => binary::success(to, version.as_bytes(), self.out),
+            _ => self.line_always(&format!("VERSION {version}")),
+        }
+    }
+    /// The last word of a connection; in text there is none.
+    pub fn farewell(&mut self) {
+        if let Style::Binary(to) = &self.style {
+            binary::success(to, b"", self.out);
         }
     }
     /// The answer to nothing asked.
     pub fn noop(&mut self) {
         match self.style {
             Style::Text { .. } | Style::Meta(_) => self.line_always("MN"),
-            Style::Binary(_) => {}
+            Style::Binary(to) => binary::success(&to, b"", self.out),
         }
     }
-    /// The answer of incr and decr; silent under noreply.
-    pub fn number(&mut self, number: u64) {
+    /// The answer of incr and decr, and the CAS the item now has; silent under noreply.
+    pub fn number(&mut self, number: u64, cas: u64) {
+        if let Style::Binary(to) = &self.style {
+            return binary::number(to, number, cas, self.out);
+        }
         if !self.is_silent() {
             let mut tail = Tail::new();
             tail.prepend(number);
@@ -173,6 +249,9 @@ impl<'a> Reply<'a> {
     }
     /// `STAT name value`; of an empty value not even the space before it.
     pub fn stat(&mut self, name: &str, value: &str) {
+        if let Style::Binary(to) = &self.style {
+            return binary::stat(to, name.as_bytes(), value.as_bytes(), self.out);
+        }
         self.out.reserve(name.len() + value.len() + 8);
         self.out.extend_from_slice(b"STAT ");
         self.out.extend_from_slice(name.as_bytes());
@@ -182,14 +261,20 @@ impl<'a> Reply<'a> {
         }
         self.out.extend_from_slice(b"\r\n");
     }
-    /// The line for an error; silent under noreply.
+    /// What was wrong with a request; silent under noreply.
     pub fn error(&mut self, error: ClientError) {
-        self.line(error.line());
+        match &self.style {
+            Style::Binary(to) => binary::error(to, error, self.out),
+            _ => self.line(error.line()),
+        }
     }
 
     /// The answer to authentication; noreply does not silence it.
     pub fn auth(&mut self, answer: AuthReply) {
-        self.line_always(answer.line());
+        match &self.style {
+            Style::Binary(to) => binary::auth(to, answer, self.out),
+            _ => self.line_always(answer.line()),
+        }
     }
 
     fn is_silent(&self) -> bool {
@@ -294,7 +379,7 @@ mod tests {
     fn noreply_silences_lines_numbers_and_errors_only() {
         let answer = |reply: &mut Reply<'_>| {
             reply.line("STORED");
-            reply.number(10);
+            reply.number(10, 0);
             reply.error(ClientError::BadDataChunk);
             reply.line_always("VERSION 1");
             reply.end();
@@ -343,7 +428,7 @@ mod tests {
 
         #[test]
         fn numbers_are_written_as_format_would(n in number(), flags: u32, len in 0..1usize << 20) {
-            prop_assert_eq!(written(style(false, false), |r| r.number(n)), format!("{n}\r\n"));
+            prop_assert_eq!(written(style(false, false), |r| r.number(n, 0)), format!("{n}\r\n"));
             prop_assert_eq!(
                 written(style(false, false), |r| r.hit(b"k", flags, len, n)),
                 format!("VALUE k {flags} {len}\r\n")

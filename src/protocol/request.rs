@@ -5,7 +5,7 @@
 //! from its [`Flags`] by the command that knows them, so that a request stays small.
 
 use super::token::{find_space, skip_spaces};
-use super::{ClientError, Flags};
+use super::{ClientError, Flags, Protocol, binary};
 
 /// One request: what to do, and what the answer needs to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,22 @@ impl Style<'_> {
     #[inline]
     pub fn is_silent(&self) -> bool {
         matches!(self, Style::Text { noreply: true, .. })
+    }
+    /// Do hits show their value? Not those of a binary touch.
+    #[inline]
+    pub fn shows_value(&self) -> bool {
+        match self {
+            Style::Binary(to) => binary::shows_value(to.opcode),
+            _ => true,
+        }
+    }
+    /// The codec of this style.
+    #[inline]
+    pub fn protocol(&self) -> Protocol {
+        match self {
+            Style::Text { .. } | Style::Meta(_) => Protocol::Text,
+            Style::Binary(_) => Protocol::Binary,
+        }
     }
 }
 
@@ -128,6 +144,19 @@ pub enum Command<'a> {
     Version,
     /// Answer what came before, then close.
     Quit,
+    /// A packet that is not a request (binary).
+    Refused(Refusal),
+}
+
+/// What a binary packet that is not a request is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// What is wrong with it.
+    pub error: ClientError,
+    /// Drop so many bytes before the answer: they are not part of the request's length.
+    pub swallow: u32,
+    /// Close behind the answer: where the next packet begins is in doubt.
+    pub close: bool,
 }
 
 /// A lookup of one or more keys.
@@ -365,6 +394,8 @@ pub enum Stats<'a> {
     },
     /// `stats extstore`: there is none, the answer is empty.
     Extstore,
+    /// A topic that this dialect does not have (binary; text refuses the line).
+    Unknown,
 }
 
 /// How `shutdown` was asked for.

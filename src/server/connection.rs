@@ -18,13 +18,15 @@ use super::limits::{
 use crate::commands::{Access, ClientState, Credentials};
 use crate::ops::config::Config;
 use crate::ops::counters::WorkerCounters;
-use crate::protocol::{ClientError, KeptStyle};
+use crate::protocol::{ClientError, KeptStyle, Protocol};
 use crate::store::{PinId, Store, UploadId};
 
 /// One client.
 #[derive(Debug)]
 pub(super) struct Connection<S> {
     pub(super) stream: S,
+    /// What it speaks; `None`: its first byte will tell.
+    pub(super) protocol: Option<Protocol>,
     /// Received and not yet used: the front of a request, or what a turn cut short left over.
     pub(super) input: Buffer,
     /// Replies the socket did not take.
@@ -94,10 +96,12 @@ pub(super) enum Phase {
 }
 
 /// A line that is due once bytes were swallowed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) enum Due {
+    #[default]
     Nothing,
-    Line(&'static str),
+    /// As it is.
+    Bytes(Box<[u8]>),
     Error(ClientError),
     /// As `Error`, but the framing is lost and the settings say to close then.
     ErrorThenClose(ClientError),
@@ -110,9 +114,10 @@ pub(super) struct Upload {
     pub(super) id: Option<UploadId>,
     /// Value bytes still to come.
     pub(super) left: u32,
-    /// The two bytes behind the value, as far as they came.
+    /// The bytes behind the value, as far as they came, and how many those will be.
     pub(super) terminator: [u8; 2],
     pub(super) terminator_len: u8,
+    pub(super) terminator_wanted: u8,
     pub(super) style: KeptStyle,
     /// Announced length of the value.
     pub(super) len: u32,
@@ -154,9 +159,16 @@ pub(super) enum Overdue {
 
 impl<S> Connection<S> {
     /// A client that has just connected.
-    pub(super) fn new(stream: S, now: u32, idle_counts: bool, locked: bool) -> Self {
+    pub(super) fn new(
+        stream: S,
+        protocol: Option<Protocol>,
+        now: u32,
+        idle_counts: bool,
+        locked: bool,
+    ) -> Self {
         Connection {
             stream,
+            protocol,
             input: Buffer::default(),
             output: Buffer::default(),
             client: ClientState { access: Access::new(locked), ..ClientState::default() },

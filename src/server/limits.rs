@@ -90,6 +90,10 @@ pub(super) const DRAIN_S: u32 = 1;
 /// As above: at most this many bytes.
 pub(super) const DRAIN_BYTES_MAX: u32 = 4 << 20;
 
+/// Bytes of a request that a log line shows at most: of a text line its words, of a packet its
+/// header and key.
+pub(super) const LOG_LINE_MAX: usize = 512;
+
 /// At a stop, how long replies may take to be read.
 pub(super) const STOP_FLUSH_MS: u64 = 3000;
 

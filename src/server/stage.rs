@@ -27,7 +27,9 @@ use super::limits::{
 };
 use super::visit::Visit;
 use crate::ops::{config::Config, counters::WorkerCounters, shared::Shared};
-use crate::protocol::{self, Arith, Body, Command, Delete, Fetch, Parsed, Protocol, Request};
+use crate::protocol::{
+    self, Arith, Body, Command, Delete, Fetch, Parsed, Protocol, Refusal, Request,
+};
 use crate::store::{KeyHash, Store};
 
 /// What a stage may use, and the moment it runs at.
@@ -172,7 +174,7 @@ impl Stage {
         hashes.clear();
         for turn in turns.iter_mut() {
             let bytes = turn.source.bytes(area, taken);
-            turn.plan(env, &conns[turn.token], bytes, &mut plan, hashes);
+            turn.plan(env, &mut conns[turn.token], bytes, &mut plan, hashes);
         }
         let mut sent = 0;
         while sent < turns.len() {
@@ -322,7 +324,7 @@ impl Turn {
     fn plan<'a, S>(
         &mut self,
         env: &Env<'_>,
-        conn: &Connection<S>,
+        conn: &mut Connection<S>,
         bytes: &'a [u8],
         steps: &mut Vec<Step<'a>>,
         hashes: &mut Vec<KeyHash>,
@@ -334,11 +336,18 @@ impl Turn {
             Phase::Send(_) => 1,
             _ => 0,
         };
-        let locked = conn.client.access.is_locked();
-        let protocol = if locked { Protocol::Login } else { Protocol::Text };
         let mut scanned = if conn.hungry { conn.scanned } else { 0 };
         let mut resume_at = conn.client.resume_at;
         let mut at = 0;
+        let protocol = match (conn.protocol, bytes) {
+            (None, [first, ..]) => *conn.protocol.insert(Protocol::of_first_byte(*first)),
+            (known, _) => known.unwrap_or(Protocol::Text),
+        };
+        let locked = conn.client.access.is_locked();
+        let protocol = match protocol {
+            Protocol::Text if locked => Protocol::Login,
+            protocol => protocol,
+        };
         self.rest = Rest { hungry: true, ..Rest::default() };
         while at < bytes.len() {
             if steps.len() - begin >= requests || at >= TURN_BYTES_MAX {
@@ -431,6 +440,7 @@ impl Turn {
 fn ends_plan(request: &Request<'_>) -> bool {
     match &request.command {
         Command::Set(set) => matches!(set.body, Body::Streamed { .. }),
+        Command::Refused(Refusal { swallow, close, .. }) => *close || *swallow > 0,
         // What follows is understood differently after a verdict.
         Command::Auth(_) | Command::Quit => true,
         _ => false,
@@ -452,7 +462,7 @@ fn hash_keys(store: &Store, request: &Request<'_>, resume_at: usize, hashes: &mu
         | Command::Touch { key, .. }
         | Command::Debug { key } => hashes.push(store.hash(key)),
         Command::Noop | Command::Admin(_) | Command::Auth(_) => {}
-        Command::Version | Command::Quit => {}
+        Command::Version | Command::Quit | Command::Refused(_) => {}
     }
 }
 

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::connection::{Connection, Due, Login, Parked, Phase, Upload, body_deadline};
-use super::limits::{BUCKETS_AHEAD, ITEMS_AHEAD, PIN_AHEAD, PIN_SLICE};
+use super::limits::{BUCKETS_AHEAD, ITEMS_AHEAD, LOG_LINE_MAX, PIN_AHEAD, PIN_SLICE};
 use super::stage::{Effects, Env, Step, What};
 use crate::commands::{self, Context, Next};
 use crate::protocol::{About, Reply, Request, Status, Style};
@@ -126,11 +126,11 @@ impl<'v, 'e> Visit<'v, 'e> {
             What::Request(request) => request,
             What::Knock(request) => return self.knock(conn, request, begin),
             What::Refuse { due, swallow: 0 } => {
-                self.answer(conn, *due);
+                self.answer(conn, due);
                 return true;
             }
             What::Refuse { due, swallow } => {
-                conn.phase = Phase::Swallow { left: *swallow, line: *due };
+                conn.phase = Phase::Swallow { left: *swallow, line: due.clone() };
                 return true;
             }
             What::Fatal => {
@@ -198,14 +198,14 @@ impl<'v, 'e> Visit<'v, 'e> {
                     left: len,
                     terminator: [0; 2],
                     terminator_len: 0,
+                    terminator_wanted: style.style().protocol().value_end().len() as u8,
                     style,
                     len,
                     deadline,
                 }));
             }
-            Next::Swallow { len, line } => {
-                let line = line.map_or(Due::Nothing, Due::Line);
-                conn.phase = Phase::Swallow { left: len, line };
+            Next::Swallow { len, answer } => {
+                conn.phase = Phase::Swallow { left: len, line: Due::Bytes(answer.into()) };
             }
             Next::Verify(credentials) => {
                 let (style, credentials) = (credentials.style.clone(), Some(credentials));
@@ -232,7 +232,8 @@ impl<'v, 'e> Visit<'v, 'e> {
             match self.env.store.read_pin(&pin, PIN_SLICE, self.out) {
                 PinRead::More => {}
                 PinRead::Done => {
-                    self.out.extend_from_slice(b"\r\n");
+                    let protocol = conn.protocol.expect("something was asked");
+                    self.out.extend_from_slice(protocol.value_end());
                     self.env.store.unpin(pin);
                     return true;
                 }
@@ -256,9 +257,9 @@ impl<'v, 'e> Visit<'v, 'e> {
                 let n = bytes.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
                 *left -= n as u64;
                 if *left == 0 {
-                    let line = *line;
+                    let line = std::mem::take(line);
                     conn.phase = Phase::Commands;
-                    self.answer(conn, line);
+                    self.answer(conn, &line);
                 }
                 n
             }
@@ -289,13 +290,14 @@ impl<'v, 'e> Visit<'v, 'e> {
         upload.left -= value.len() as u32;
         let mut used = value.len();
         if upload.left == 0 {
-            for &byte in behind.iter().take(2 - usize::from(upload.terminator_len)) {
+            let wanted = upload.terminator_wanted - upload.terminator_len;
+            for &byte in behind.iter().take(wanted.into()) {
                 upload.terminator[usize::from(upload.terminator_len)] = byte;
                 upload.terminator_len += 1;
                 used += 1;
             }
         }
-        (used, upload.terminator_len == 2)
+        (used, upload.left == 0 && upload.terminator_len == upload.terminator_wanted)
     }
 
     fn finish<S>(&mut self, conn: &Connection<S>, upload: Upload, begin: usize) {
@@ -306,19 +308,19 @@ impl<'v, 'e> Visit<'v, 'e> {
             return;
         };
         let cx = self.context(conn, begin);
-        let terminated = upload.terminator == *b"\r\n";
+        let terminated = upload.terminator_wanted == 0 || upload.terminator == *b"\r\n";
         commands::finish_upload(&cx, id, terminated, &upload.style, upload.len, self.out);
     }
 
     /// The line that a refused request is owed.
-    fn answer<S>(&mut self, conn: &mut Connection<S>, due: Due) {
+    fn answer<S>(&mut self, conn: &mut Connection<S>, due: &Due) {
         let mut reply = Reply::new(LOUD, self.out);
         match due {
             Due::Nothing => {}
-            Due::Line(line) => reply.line(line),
-            Due::Error(error) => reply.error(error),
+            Due::Bytes(bytes) => self.out.extend_from_slice(bytes),
+            Due::Error(error) => reply.error(*error),
             Due::ErrorThenClose(error) => {
-                reply.error(error);
+                reply.error(*error);
                 conn.phase = Phase::Flush;
             }
         }
@@ -328,6 +330,7 @@ impl<'v, 'e> Visit<'v, 'e> {
 #[cold]
 fn log_step(bytes: &[u8]) {
     let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let line = &line[..line.len().min(LOG_LINE_MAX)];
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     log::debug!("< {}", line.escape_ascii());
 }

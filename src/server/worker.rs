@@ -28,7 +28,9 @@ use super::limits::{
 use super::stage::{Effects, Env, Stage, settle};
 use super::stream::Stream;
 use crate::commands::{self, Next};
+use crate::ops::config::Dialect;
 use crate::ops::counters::WorkerCounters;
+use crate::protocol::Protocol;
 use crate::sys::signal::Signal;
 
 /// The inbox's token; places in the table of connections come from 0 up.
@@ -260,8 +262,13 @@ impl Worker {
         }
         log::debug!("connection {} opened by {stream}", stream.as_raw_fd());
         let is_tcp = stream.is_tcp();
+        let protocol = match self.common.config.dialect {
+            Dialect::Auto => None,
+            Dialect::Text => Some(Protocol::Text),
+            Dialect::Binary => Some(Protocol::Binary),
+        };
         let locked = self.common.config.requires_login();
-        let conn = place.insert(Connection::new(stream, now, is_tcp, locked));
+        let conn = place.insert(Connection::new(stream, protocol, now, is_tcp, locked));
         if let Some((at, _)) = conn.deadline(&self.common.config) {
             conn.armed = at;
             self.wheel.insert(Entry { token, at });

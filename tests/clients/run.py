@@ -44,7 +44,7 @@ def main():
             for script in SCRIPTS:
                 command = [sys.executable, str(HERE / script), "127.0.0.1", port]
                 failed += run(script, command)
-            failed += run("memccapable -a", ["memccapable", "-h", "127.0.0.1", "-p", port, "-a"])
+            failed += run("memccapable", ["memccapable", "-h", "127.0.0.1", "-p", port])
         finally:
             daemon.kill()
     sys.exit(1 if failed else 0)

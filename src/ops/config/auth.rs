@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Config;
 use super::error::{ConfigError, EXIT_FAILURE, EXIT_USAGE};
+use super::{Config, Dialect};
 use crate::ops::users::{Format, Users};
 
 /// The environment's file of users for -S without -Y.
@@ -11,15 +11,12 @@ const SASL_DATABASE: &str = "MEMCACHED_SASL_PWDB";
 
 /// Reads the users, if there are to be any. `asked` is -B, if it was given; the answer is the
 /// protocol that listeners speak.
-pub fn settle(
-    config: &mut Config,
-    asked: Option<&'static str>,
-) -> Result<&'static str, ConfigError> {
+pub fn settle(config: &mut Config, asked: Option<Dialect>) -> Result<Dialect, ConfigError> {
     let protocol = match (config.auth_file.is_some(), config.sasl) {
-        (false, false) => return Ok(asked.unwrap_or("auto-negotiate")),
-        (true, false) => only("-Y", "ascii", asked)?,
-        (false, true) => only("-S", "binary", asked)?,
-        (true, true) => only("-Y with -S", "auto-negotiate", asked)?,
+        (false, false) => return Ok(asked.unwrap_or(Dialect::Auto)),
+        (true, false) => only("-Y", Dialect::Text, asked)?,
+        (false, true) => only("-S", Dialect::Binary, asked)?,
+        (true, true) => only("-Y with -S", Dialect::Auto, asked)?,
     };
     let (path, format) = match &config.auth_file {
         Some(path) => (path.clone(), Format::AuthFile),
@@ -38,13 +35,10 @@ pub fn settle(
 }
 
 /// The one protocol that goes with `option`.
-fn only(
-    option: &str,
-    protocol: &'static str,
-    asked: Option<&'static str>,
-) -> Result<&'static str, ConfigError> {
+fn only(option: &str, protocol: Dialect, asked: Option<Dialect>) -> Result<Dialect, ConfigError> {
     match asked {
         Some(other) if other != protocol => {
+            let (other, protocol) = (other.name(), protocol.name());
             let message = format!("{option} does not go with -B {other}: {protocol} only");
             Err(ConfigError::new(EXIT_USAGE, message))
         }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::error::{ConfigError, EXIT_FAILURE, EXIT_USAGE, Origin};
 use super::suboptions::SubOptions;
-use super::{Config, ListenAddress, auth, listen, number, unsupported};
+use super::{Config, Dialect, ListenAddress, auth, listen, number, unsupported};
 use crate::ops::args::{Flag, Opt};
 use crate::store::StoreConfig;
 
@@ -40,8 +40,8 @@ pub struct Builder {
     listen: Vec<(String, Origin)>,
     /// The next -l replaces those of the files.
     listen_from_file: bool,
-    /// -B as memcached shows it, if given.
-    binding_protocol: Option<&'static str>,
+    /// -B, if given.
+    dialect: Option<Dialect>,
     subs: SubOptions,
 }
 
@@ -52,7 +52,7 @@ impl Builder {
             config: defaults(),
             listen: Vec::new(),
             listen_from_file: false,
-            binding_protocol: None,
+            dialect: None,
             subs: SubOptions::default(),
         }
     }
@@ -83,7 +83,7 @@ impl Builder {
             }
             Opt::UnixMask => config.unix_mode = unix_mode(text)?,
             Opt::Backlog => config.backlog = whole(BACKLOG, "")? as u32,
-            Opt::Protocol => self.binding_protocol = Some(protocol(text)?),
+            Opt::Protocol => self.dialect = Some(dialect(text)?),
             Opt::NapiIds => return Err(unsupported("-N (worker by NAPI id)")),
             Opt::EnableSsl => return Err(unsupported("-Z (TLS)")),
             Opt::EnableSasl => return Err(unsupported("-S (SASL authentication)")),
@@ -181,10 +181,8 @@ impl Builder {
         let texts: Vec<&str> = self.listen.iter().map(|(text, _)| &**text).collect();
         self.config.listen_text = (!texts.is_empty()).then(|| texts.join(","));
         self.config.store.threads = self.config.threads;
-        let protocol = auth::settle(&mut self.config, self.binding_protocol)?;
-        self.config
-            .other_settings
-            .extend([("binding_protocol", protocol.to_owned()), ("udpport", "0".to_owned())]);
+        self.config.dialect = auth::settle(&mut self.config, self.dialect)?;
+        self.config.other_settings.push(("udpport", "0".to_owned()));
         if self.config.threads > THREADS_ADVISED {
             self.config.notes.push(format!(
                 "-t {}: more than {THREADS_ADVISED} threads rarely help; as many as cores is best",
@@ -270,6 +268,7 @@ fn defaults() -> Config {
         threads: 4,
         requests_per_event: None,
         backlog: 1024,
+        dialect: Dialect::Auto,
         flush_enabled: true,
         dump_enabled: true,
         prefix_delimiter: b':',
@@ -308,11 +307,11 @@ fn unix_mode(text: &str) -> Result<u32, ConfigError> {
     })
 }
 
-fn protocol(text: &str) -> Result<&'static str, ConfigError> {
+fn dialect(text: &str) -> Result<Dialect, ConfigError> {
     match text {
-        "auto" => Ok("auto-negotiate"),
-        "ascii" => Ok("ascii"),
-        "binary" => Err(unsupported("-B binary (the binary protocol)")),
+        "auto" => Ok(Dialect::Auto),
+        "ascii" => Ok(Dialect::Text),
+        "binary" => Ok(Dialect::Binary),
         _ => Err(ConfigError::new(
             EXIT_USAGE,
             format!(

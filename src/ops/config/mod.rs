@@ -41,6 +41,28 @@ pub enum ListenAddress {
     },
 }
 
+/// What a client may speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// The first byte a client sends decides for as long as it is connected.
+    Auto,
+    /// Text and meta.
+    Text,
+    /// Binary.
+    Binary,
+}
+
+impl Dialect {
+    /// As memcached shows it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Dialect::Auto => "auto-negotiate",
+            Dialect::Text => "ascii",
+            Dialect::Binary => "binary",
+        }
+    }
+}
+
 /// Everything that can be set.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -85,6 +107,8 @@ pub struct Config {
     pub requests_per_event: Option<u32>,
     /// -b
     pub backlog: u32,
+    /// -B
+    pub dialect: Dialect,
     /// -F turns it off.
     pub flush_enabled: bool,
     /// -X turns it off.

@@ -81,8 +81,9 @@ fn each_option_has_its_effect() {
         (&["-a", "777"], |c| c.unix_mode == 0o777),
         (&["-A"], |c| c.shutdown_command),
         (&["-b", "5"], |c| c.backlog == 5),
-        (&["-B", "ascii"], |c| setting(c, "binding_protocol") == "ascii"),
-        (&["-B", "auto"], |c| setting(c, "binding_protocol") == "auto-negotiate"),
+        (&["-B", "ascii"], |c| c.dialect == Dialect::Text),
+        (&["-B", "auto"], |c| c.dialect == Dialect::Auto),
+        (&["-B", "binary"], |c| c.dialect == Dialect::Binary),
         (&["-c", "7"], |c| c.max_connections == 7),
         (&["-C"], |c| !c.store.use_cas),
         (&["-d"], |c| c.daemonize),
@@ -176,7 +177,7 @@ fn users_are_read_and_go_with_their_protocol_only() {
     for words in [&["-Y", file][..], &["-Y", file, "-B", "ascii"]] {
         let config = with(words);
         assert!(config.requires_login() && config.users.is_some());
-        assert_eq!(setting(&config, "binding_protocol"), "ascii");
+        assert_eq!(config.dialect, Dialect::Text);
     }
     assert_eq!(refusal(&["-Y", file, "-B", "auto"]).1, 64);
     assert!(!with(&[]).requires_login());
@@ -191,7 +192,6 @@ fn what_is_to_come_is_refused_by_name() {
         &["-S"],
         &["-e", "f"],
         &["-Z"],
-        &["-B", "binary"],
         &["-N", "1"],
         &["-o", "ext_path=/x:5G"],
         &["-o", "ssl_chain_cert=x"],

@@ -78,7 +78,7 @@ impl Settings<'_, '_, '_> {
         self.stat("reqs_per_event", config.requests_per_event.unwrap_or(0));
         self.switch("cas_enabled", store.use_cas);
         self.stat("tcp_backlog", config.backlog);
-        self.others(&["binding_protocol"]);
+        self.stat("binding_protocol", config.dialect.name());
         self.switch("auth_enabled_sasl", config.sasl);
         match &config.auth_file {
             Some(path) => self.stat("auth_enabled_ascii", path.display()),

@@ -214,8 +214,8 @@ fn settings_show_every_field_and_others_in_their_place() {
     let expected = "maxbytes 67108864,maxconns 1024,tcpport 11211,udpport 0,inter NULL,\
         verbosity 1,oldest 77,evictions on,domain_socket NULL,umask 700,shutdown_command no,\
         growth_factor 1.25,chunk_size 48,num_threads 2,stat_key_prefix :,detail_enabled no,\
-        reqs_per_event 0,cas_enabled yes,tcp_backlog 1024,auth_enabled_sasl no,\
-        auth_enabled_ascii no,item_size_max 1048576,\
+        reqs_per_event 0,cas_enabled yes,tcp_backlog 1024,binding_protocol auto-negotiate,\
+        auth_enabled_sasl no,auth_enabled_ascii no,item_size_max 1048576,\
         maxconns_fast yes,hashpower_init 0,slab_chunk_max 524288,lru_crawler yes,\
         flush_enabled yes,dump_enabled yes,hash_algorithm foldhash,lru_maintainer_thread yes,\
         lru_segmented yes,hot_lru_pct 20,warm_lru_pct 40,hot_max_factor 0.20,\

@@ -85,7 +85,7 @@ impl World {
         let written = Vec::new();
         let (reads, writes) = (0, 0);
         let script = Script { input, at: 0, read_max, ends: false, room, written, reads, writes };
-        self.conns.insert(Connection::new(script, 62, true, false))
+        self.conns.insert(Connection::new(script, None, 62, true, false))
     }
 
     /// An event: it may be read, and written if there is room.

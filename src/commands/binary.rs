@@ -1,0 +1,71 @@
+//! What only the binary dialect asks: lookups of one key, refused packets.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::{ClientState, Context, Next, exptime};
+use crate::protocol::limits::VALUE_IN_BUFFER_MAX;
+use crate::protocol::{Fetch, Refusal, Reply, Style};
+use crate::store::{KeyHash, Session};
+
+/// Look one key up, and answer even if it is not there. A long value is pinned: then the request is
+/// run once more when that was sent, and has nothing left to say.
+#[inline]
+pub(super) fn fetch(
+    cx: &Context<'_>,
+    session: &mut Session<'_>,
+    client: &mut ClientState,
+    asked: &Fetch<'_>,
+    style: Style<'_>,
+    hash: KeyHash,
+    out: &mut Vec<u8>,
+) -> Next {
+    if std::mem::take(&mut client.resume_at) != 0 {
+        return Next::Continue;
+    }
+    let key = asked.key;
+    let touch = asked.touch.map(|e| exptime::deadline(e, cx.now, cx.shared.epoch_unix));
+    let mut reply = Reply::new(style, out);
+    let found = session.get(key, hash, touch, cx.now, |mut hit| {
+        let (flags, cas, len) = (hit.flags(), hit.cas(), hit.len());
+        if !style.shows_value() {
+            reply.hit(key, flags, 0, cas);
+            return None;
+        }
+        if let Some(value) = hit.value() {
+            reply.hit_value(key, flags, cas, value);
+            return None;
+        }
+        reply.hit(key, flags, len, cas);
+        if len > VALUE_IN_BUFFER_MAX {
+            return Some(hit.pin());
+        }
+        hit.copy_to(reply.value());
+        reply.value_end();
+        None
+    });
+    if cx.shared.detail.load(Relaxed) {
+        cx.shared.prefixes().count_get(key, found.is_some());
+    }
+    match found {
+        None => reply.miss(key),
+        Some(None) => {}
+        Some(Some(pin)) => {
+            client.resume_at = key.len();
+            return Next::SendPinned(pin);
+        }
+    }
+    Next::Continue
+}
+
+/// Answer a packet that is not a request.
+#[cold]
+pub(super) fn refuse(refusal: &Refusal, style: Style<'_>, out: &mut Vec<u8>) -> Next {
+    let Refusal { error, swallow, close } = *refusal;
+    let mut answer = Vec::new();
+    Reply::new(style, &mut answer).error(error);
+    if swallow > 0 {
+        return Next::Swallow { len: swallow.into(), answer };
+    }
+    out.extend_from_slice(&answer);
+    if close { Next::Close } else { Next::Continue }
+}
