@@ -28,4 +28,5 @@ fuzz() { # target, least edges, longest input
 mkdir -p target
 # Floors: two thirds of what 40 s from an empty corpus reach.
 fuzz parse_text 270 4096
+fuzz auth 510 2048
 fuzz store_ops 1500 4096

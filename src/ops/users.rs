@@ -120,11 +120,16 @@ impl Users {
         if bytes.len() as u64 > FILE_MAX {
             return Err(unreadable(io::Error::from(io::ErrorKind::FileTooLarge)));
         }
+        Users::parse(path, &bytes, format)
+    }
+
+    /// The users in these bytes of `path`, which is not looked at.
+    pub fn parse(path: &Path, bytes: &[u8], format: Format) -> Result<Users, UsersError> {
         let mut key = [0; 32];
         for half in key.chunks_exact_mut(16) {
             half.copy_from_slice(&try_generate_salt().map_err(|_| UsersError::NoKey)?);
         }
-        let entries = parse(&bytes, format, &key)
+        let entries = parse(bytes, format, &key)
             .map_err(|(line, reason)| UsersError::Malformed(path.to_owned(), line, reason))?;
         let dummy = entries.iter().find_map(|entry| entry.hash.clone());
         Ok(Users { path: path.to_owned(), format, key, entries, dummy })
