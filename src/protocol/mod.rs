@@ -141,7 +141,8 @@ impl Forbidden {
     }
 }
 
-/// Parse the front of `input` (not empty), of which the first `scanned` bytes are known to hold no line end.
+/// Parse the front of `input` (not empty), of which the first `scanned` bytes are known to hold no
+/// line end.
 #[inline]
 pub fn parse(protocol: Protocol, input: &[u8], scanned: usize) -> Parsed<'_> {
     match protocol {

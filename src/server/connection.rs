@@ -194,6 +194,19 @@ impl<S> Connection<S> {
         }
     }
 
+    /// What reads its requests, of which `bytes` are the next. Its very first byte decides, if the
+    /// listener does not.
+    pub(super) fn codec(&mut self, bytes: &[u8]) -> Protocol {
+        let protocol = match (self.protocol, bytes) {
+            (None, [first, ..]) => *self.protocol.insert(Protocol::of_first_byte(*first)),
+            (known, _) => known.unwrap_or(Protocol::Text),
+        };
+        match protocol {
+            Protocol::Text if self.client.access.is_locked() => Protocol::Login,
+            protocol => protocol,
+        }
+    }
+
     /// Give back what it holds in the store.
     pub(super) fn release(&mut self, store: &Store) {
         match std::mem::take(&mut self.phase) {

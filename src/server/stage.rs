@@ -27,9 +27,7 @@ use super::limits::{
 };
 use super::visit::Visit;
 use crate::ops::{config::Config, counters::WorkerCounters, shared::Shared};
-use crate::protocol::{
-    self, Arith, Body, Command, Delete, Fetch, Parsed, Protocol, Refusal, Request,
-};
+use crate::protocol::{self, Arith, Body, Command, Delete, Fetch, Parsed, Refusal, Request};
 use crate::store::{KeyHash, Store};
 
 /// What a stage may use, and the moment it runs at.
@@ -339,15 +337,8 @@ impl Turn {
         let mut scanned = if conn.hungry { conn.scanned } else { 0 };
         let mut resume_at = conn.client.resume_at;
         let mut at = 0;
-        let protocol = match (conn.protocol, bytes) {
-            (None, [first, ..]) => *conn.protocol.insert(Protocol::of_first_byte(*first)),
-            (known, _) => known.unwrap_or(Protocol::Text),
-        };
+        let protocol = conn.codec(bytes);
         let locked = conn.client.access.is_locked();
-        let protocol = match protocol {
-            Protocol::Text if locked => Protocol::Login,
-            protocol => protocol,
-        };
         self.rest = Rest { hungry: true, ..Rest::default() };
         while at < bytes.len() {
             if steps.len() - begin >= requests || at >= TURN_BYTES_MAX {

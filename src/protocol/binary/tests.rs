@@ -1,3 +1,5 @@
+//! Every opcode with the lengths that suit it and those that do not, and the answers in bytes.
+
 use super::*;
 use crate::protocol::{About, Reply, Status};
 use proptest::prelude::*;
