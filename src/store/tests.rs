@@ -7,6 +7,8 @@ mod memory;
 
 /// Defaults, with one worker and a fixed seed.
 pub(super) fn config(limit_bytes: u64) -> StoreConfig {
+    // Under miri memory is zeroed at once, a byte at a time.
+    let limit_bytes = if cfg!(miri) { limit_bytes.min(2 << 20) } else { limit_bytes };
     StoreConfig {
         limit_bytes,
         threads: 1,
