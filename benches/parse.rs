@@ -4,7 +4,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use slabd::protocol::{Command, Parsed, Protocol, Reply, Style, parse};
+use slabd::protocol::{Command, Number, Parsed, Protocol, Reply, Style, parse};
 
 /// Requests of one kind, each parsed from the front of a buffer.
 fn parsing(c: &mut Criterion) {
@@ -94,10 +94,12 @@ fn replies(c: &mut Criterion) {
             Reply::new(style, black_box(&mut out)).line("STORED");
         });
     });
+    let (ttl, touched, vivified) = (None, None, None);
+    let number = Number { key: b"k", number: 12_345_678, cas: 1, ttl, touched, vivified };
     group.bench_function("number", |b| {
         b.iter(|| {
             out.clear();
-            Reply::new(style, black_box(&mut out)).number(black_box(12_345_678), 0);
+            Reply::new(style, black_box(&mut out)).number(black_box(&number));
         });
     });
     group.finish();

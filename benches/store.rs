@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, BenchmarkGroup, Criterion, Throughput};
 use criterion::{criterion_group, criterion_main, measurement::WallTime};
-use slabd::store::{SetArgs, SetMode, Store, StoreConfig};
+use slabd::store::{DeleteArgs, SetArgs, SetMode, SetRare, Store, StoreConfig};
 
 /// Requests measured together.
 const BATCH: usize = 1024;
@@ -58,7 +58,8 @@ fn set(store: &Store, number: usize) {
     let key = key(number);
     let hash = store.hash(&key);
     let (flags, deadline, mode, compare) = (0, 0, SetMode::Set, None);
-    let args = SetArgs { key: &key, hash, flags, deadline, mode, compare };
+    let args =
+        SetArgs { key: &key, hash, flags, deadline, mode, compare, rare: SetRare::default() };
     black_box(store.session().set(&args, &VALUE, NOW));
 }
 
@@ -146,7 +147,7 @@ fn sets(c: &mut Criterion) {
                     let number = numbers.next();
                     let key = key(number);
                     let hash = store.hash(&key);
-                    black_box(store.session().delete(&key, hash, None, NOW));
+                    black_box(store.session().delete(&DeleteArgs::new(&key, hash, None), NOW));
                     set(&store, number);
                 }
             });

@@ -11,6 +11,7 @@ mod binary;
 mod delete;
 mod exptime;
 mod get;
+mod meta;
 mod set;
 
 pub use access::{Access, Credentials, conclude, knock};
@@ -100,6 +101,41 @@ pub fn execute(
     out: &mut Vec<u8>,
 ) -> Next {
     let style = request.style;
+    if style.has_base64_key() {
+        return execute_decoded(cx, session, client, request, out);
+    }
+    dispatch(cx, session, client, request, hashes, out)
+}
+
+/// The same for a request whose key is still in base64.
+#[cold]
+fn execute_decoded(
+    cx: &Context<'_>,
+    session: &mut Session<'_>,
+    client: &mut ClientState,
+    request: &Request<'_>,
+    out: &mut Vec<u8>,
+) -> Next {
+    let (Style::Meta(flags), Some(text)) = (request.style, request.command.key()) else {
+        return Next::Continue;
+    };
+    // The parser has decoded it once: it does so again.
+    let Some(key) = flags.decode(text) else { return Next::Continue };
+    let command = request.command.with_key(key.bytes());
+    let hashes = [cx.store.hash(key.bytes())];
+    dispatch(cx, session, client, &Request { command, style: request.style }, &hashes, out)
+}
+
+#[inline]
+fn dispatch(
+    cx: &Context<'_>,
+    session: &mut Session<'_>,
+    client: &mut ClientState,
+    request: &Request<'_>,
+    hashes: &[KeyHash],
+    out: &mut Vec<u8>,
+) -> Next {
+    let style = request.style;
     let hash = |key: &[u8]| hashes.first().copied().unwrap_or_else(|| cx.store.hash(key));
     if let Some(what) = refusal(cx, &request.command) {
         Reply::new(style, out).forbidden(what);
@@ -120,13 +156,12 @@ pub fn execute(
             admin::admin(cx, asked, style, out)
         }
         Command::Fetch(ref asked) => match style {
-            Style::Binary(_) => {
-                binary::fetch(cx, session, client, asked, style, hash(asked.key), out)
+            Style::Meta(ref flags) => {
+                meta::fetch(cx, session, client, (asked, flags), hash(asked.key), out)
             }
-            // Their dialect is not spoken yet.
-            _ => Next::Continue,
+            _ => binary::fetch(cx, session, client, asked, style, hash(asked.key), out),
         },
-        Command::Debug { .. } => Next::Continue,
+        Command::Debug { key } => meta::debug(cx, session, key, style, hash(key), out),
         Command::Noop => {
             Reply::new(style, out).noop();
             Next::Continue
@@ -142,6 +177,13 @@ pub fn execute(
         }
         Command::Refused(ref refusal) => binary::refuse(refusal, style, out),
     }
+}
+
+/// The CAS to compare with. Under -C it is one that never fits, but in the binary dialect, whose
+/// every packet has room for one, it is not looked at.
+#[inline]
+fn compared(cx: &Context<'_>, style: Style<'_>, cas: Option<u64>) -> Option<u64> {
+    cas.filter(|_| cx.config.store.use_cas || !matches!(style, Style::Binary(_)))
 }
 
 /// What the settings forbid.

@@ -1,10 +1,10 @@
-//! set, add, replace, append, prepend, cas: values at hand, and values that are still to come.
+//! set, add, replace, append, prepend, cas, ms: values at hand, and values that are still to come.
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{Context, Next, exptime};
+use super::{Context, Next, compared, exptime};
 use crate::protocol::{self, About, Body, ClientError, KeptStyle, Reply, Set, Status, Style};
-use crate::store::{KeyHash, Session, SetArgs, SetMode, Stored, UploadId};
+use crate::store::{KeyHash, Session, SetArgs, SetMode, SetRare, Stored, UploadId};
 
 /// Store a value that is at hand, or begin to receive a longer one.
 pub(super) fn set(
@@ -15,7 +15,7 @@ pub(super) fn set(
     hash: KeyHash,
     out: &mut Vec<u8>,
 ) -> Next {
-    if cx.shared.detail.load(Relaxed) {
+    if cx.shared.detail.load(Relaxed) && !matches!(style, Style::Meta(_)) {
         cx.shared.prefixes().count_set(set.key);
     }
     let args = SetArgs {
@@ -24,13 +24,17 @@ pub(super) fn set(
         flags: set.flags,
         deadline: exptime::deadline(set.exptime, cx.now, cx.shared.epoch_unix),
         mode: mode(set.mode),
-        compare: set.compare.filter(|_| cx.config.store.use_cas || !ignores_cas(style)),
+        compare: compared(cx, style, set.compare),
+        rare: rare(cx, style),
     };
     match set.body {
         Body::Whole(value) => {
-            let stored = session.set(&args, value, cx.now);
-            let (cas, len) = (cas(stored), value.len());
-            let about = About { key: set.key, cas, len };
+            let (stored, len) = if tells_length(style) {
+                session.set_measured(&args, value, cx.now)
+            } else {
+                (session.set(&args, value, cx.now), value.len())
+            };
+            let about = About { key: set.key, cas: cas(stored), len, stores: true };
             Reply::new(style, out).outcome(status(stored), &about);
             Next::Continue
         }
@@ -38,7 +42,7 @@ pub(super) fn set(
             let mut reply = Reply::new(style, out);
             match session.count_bad_set(&args, len, cx.now) {
                 refused @ (Stored::TooLarge | Stored::OutOfMemory) => {
-                    let about = About { key: set.key, cas: 0, len: len as usize };
+                    let about = About { key: set.key, cas: 0, len: len as usize, stores: true };
                     reply.outcome(status(refused), &about);
                 }
                 _ => reply.error(ClientError::BadDataChunk),
@@ -52,13 +56,34 @@ pub(super) fn set(
     }
 }
 
+/// What only meta asks of a store.
+#[inline]
+fn rare(cx: &Context<'_>, style: Style<'_>) -> SetRare {
+    let Style::Meta(flags) = style else { return SetRare::default() };
+    let deadline = |e| exptime::deadline(e, cx.now, cx.shared.epoch_unix);
+    SetRare {
+        // As in memcached, 0 is no CAS to store under.
+        new_cas: flags.number(b'E').filter(|&cas| cas != 0),
+        binary_key: flags.base64_key,
+        invalidate: flags.has(b'I'),
+        vivify: flags.exptime(b'N').map(deadline),
+        drop_old: true,
+    }
+}
+
+/// The answer tells how long the value has become, which may be longer than the one sent.
+#[inline]
+fn tells_length(style: Style<'_>) -> bool {
+    matches!(style, Style::Meta(flags) if flags.has(b's'))
+}
+
 /// A value too long for the buffer: find it a place, or have it swallowed and refused afterwards.
 fn receive(cx: &Context<'_>, args: &SetArgs<'_>, len: u32, style: Style<'_>) -> Next {
     match cx.store.begin_upload(args, len, cx.now) {
         Ok(upload) => Next::Receive { upload, len, style: KeptStyle::new(style, args.key) },
         Err(refused) => {
             let mut answer = Vec::new();
-            let about = About { key: args.key, cas: 0, len: len as usize };
+            let about = About { key: args.key, cas: 0, len: len as usize, stores: true };
             Reply::new(style, &mut answer).outcome(status(refused), &about);
             Next::Swallow {
                 len: u64::from(len) + style.protocol().value_end().len() as u64,
@@ -66,12 +91,6 @@ fn receive(cx: &Context<'_>, args: &SetArgs<'_>, len: u32, style: Style<'_>) -> 
             }
         }
     }
-}
-
-/// Under -C a CAS is one that never fits, but in the binary dialect, whose every packet has room
-/// for one, it is not looked at.
-fn ignores_cas(style: Style<'_>) -> bool {
-    matches!(style, Style::Binary(_))
 }
 
 /// The body of an upload is complete: `terminated` says whether it ended as its dialect wants. The
@@ -86,8 +105,9 @@ pub fn finish_upload(
 ) {
     let mut reply = Reply::new(style.style(), out);
     if terminated {
-        let stored = cx.store.commit_upload(upload, cx.now);
-        let about = About { key: style.key(), cas: cas(stored), len: len as usize };
+        let (stored, total) = cx.store.commit_measured(upload, cx.now);
+        let len = if matches!(stored, Stored::Stored(_)) { total } else { len as usize };
+        let about = About { key: style.key(), cas: cas(stored), len, stores: true };
         reply.outcome(status(stored), &about);
     } else {
         cx.store.spoil_upload(upload);

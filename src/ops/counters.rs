@@ -35,6 +35,8 @@ pub struct WorkerCounters {
     pub bytes_written: Count,
     /// flush_all, refused ones included.
     pub cmd_flush: Count,
+    /// `me`.
+    pub cmd_meta: Count,
     /// Turns cut short so that others get theirs.
     pub conn_yields: Count,
     /// Closed for idleness.
@@ -62,6 +64,8 @@ pub struct Totals {
     pub bytes_written: u64,
     /// See [`WorkerCounters::cmd_flush`].
     pub cmd_flush: u64,
+    /// See [`WorkerCounters::cmd_meta`].
+    pub cmd_meta: u64,
     /// See [`WorkerCounters::conn_yields`].
     pub conn_yields: u64,
     /// See [`WorkerCounters::idle_kicks`].
@@ -88,6 +92,7 @@ impl Totals {
         self.bytes_read += worker.bytes_read.get();
         self.bytes_written += worker.bytes_written.get();
         self.cmd_flush += worker.cmd_flush.get();
+        self.cmd_meta += worker.cmd_meta.get();
         self.conn_yields += worker.conn_yields.get();
         self.idle_kicks += worker.idle_kicks.get();
         self.deadline_kicks += worker.deadline_kicks.get();
@@ -103,6 +108,7 @@ impl Totals {
             bytes_read: less(self.bytes_read, baseline.bytes_read),
             bytes_written: less(self.bytes_written, baseline.bytes_written),
             cmd_flush: less(self.cmd_flush, baseline.cmd_flush),
+            cmd_meta: less(self.cmd_meta, baseline.cmd_meta),
             conn_yields: less(self.conn_yields, baseline.conn_yields),
             idle_kicks: less(self.idle_kicks, baseline.idle_kicks),
             deadline_kicks: less(self.deadline_kicks, baseline.deadline_kicks),

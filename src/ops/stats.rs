@@ -8,7 +8,6 @@
 //! |---|---|
 //! | `reserved_fds` | `-c` counts clients; nothing is taken from it |
 //! | `response_obj_*`, `read_buf_*` | no such pools: see `buffer_bytes` |
-//! | `cmd_meta` | no meta commands yet |
 //! | `proxy_*`, `extstore_*`, `*_extstore`, `ext_*`, `memory_file` | no proxy, no flash tier |
 //! | `ssl_*`, `time_since_server_cert_refresh` | no TLS yet |
 //! | `slab_reassign_busy_*`, `slab_reassign_last_busy_status` | pages move under their lock |

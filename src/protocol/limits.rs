@@ -16,6 +16,12 @@ pub const LINE_SPACES_MAX: usize = 100;
 /// Tokens of a line that are looked at; a `noreply` beyond them is not seen.
 pub const TOKENS_MAX: usize = 23;
 
+/// Tokens of a meta line, command and key among them; memcached gives up at more.
+pub const META_TOKENS_MAX: usize = 20;
+
+/// Longest opaque of a meta request, its letter counted in.
+pub const OPAQUE_MAX: usize = 32;
+
 /// Values up to this many bytes are awaited in the buffer and copied once, under one lock;
 /// longer ones are streamed into (and out of) their chunks.
 pub const VALUE_IN_BUFFER_MAX: usize = 64 << 10;

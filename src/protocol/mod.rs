@@ -6,13 +6,14 @@ mod flags;
 pub mod limits;
 mod login;
 mod meta;
+mod meta_reply;
 mod reply;
 mod request;
 mod text;
 mod token;
 
 pub use flags::{Flags, FlagsIter};
-pub use reply::{About, AuthReply, Reply, Status};
+pub use reply::{About, AuthReply, Number, Reply, Shown, Status, Ttl};
 pub use request::*;
 
 /// Which codec reads a connection.
@@ -97,6 +98,30 @@ pub enum ClientError {
     BadTermination,
     /// `CLIENT_ERROR bad authentication token format`
     BadToken,
+    /// `CLIENT_ERROR bad command line format`, of a meta line that has not even its shape.
+    Malformed,
+    /// `CLIENT_ERROR options flags are too long`
+    FlagsTooLong,
+    /// `CLIENT_ERROR duplicate flag`
+    DuplicateFlag,
+    /// `CLIENT_ERROR invalid flag`
+    InvalidFlag,
+    /// `CLIENT_ERROR bad token in command line format`
+    BadFlagToken,
+    /// `CLIENT_ERROR invalid numeric initial value`
+    InvalidInitial,
+    /// `CLIENT_ERROR invalid numeric delta value`
+    InvalidDeltaValue,
+    /// `CLIENT_ERROR error decoding key`
+    UndecodableKey,
+    /// `CLIENT_ERROR opaque token too long`
+    OpaqueTooLong,
+    /// `CLIENT_ERROR invalid or duplicate flag`
+    InvalidOrDuplicateFlag,
+    /// `CLIENT_ERROR invalid mode for ms M token`
+    InvalidSetMode,
+    /// `CLIENT_ERROR invalid mode for ma M token`
+    InvalidArithMode,
 }
 
 impl ClientError {
@@ -104,7 +129,20 @@ impl ClientError {
     pub fn line(self) -> &'static str {
         match self {
             ClientError::UnknownCommand => "ERROR",
-            ClientError::BadFormat => "CLIENT_ERROR bad command line format",
+            ClientError::BadFormat | ClientError::Malformed => {
+                "CLIENT_ERROR bad command line format"
+            }
+            ClientError::FlagsTooLong => "CLIENT_ERROR options flags are too long",
+            ClientError::DuplicateFlag => "CLIENT_ERROR duplicate flag",
+            ClientError::InvalidFlag => "CLIENT_ERROR invalid flag",
+            ClientError::BadFlagToken => "CLIENT_ERROR bad token in command line format",
+            ClientError::InvalidInitial => "CLIENT_ERROR invalid numeric initial value",
+            ClientError::InvalidDeltaValue => "CLIENT_ERROR invalid numeric delta value",
+            ClientError::UndecodableKey => "CLIENT_ERROR error decoding key",
+            ClientError::OpaqueTooLong => "CLIENT_ERROR opaque token too long",
+            ClientError::InvalidOrDuplicateFlag => "CLIENT_ERROR invalid or duplicate flag",
+            ClientError::InvalidSetMode => "CLIENT_ERROR invalid mode for ms M token",
+            ClientError::InvalidArithMode => "CLIENT_ERROR invalid mode for ma M token",
             ClientError::BadDataChunk => "CLIENT_ERROR bad data chunk",
             ClientError::InvalidExptime => "CLIENT_ERROR invalid exptime argument",
             ClientError::InvalidDelta => "CLIENT_ERROR invalid numeric delta argument",

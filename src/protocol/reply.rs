@@ -3,7 +3,7 @@
 //! Bytes are appended to a connection's output and nothing else; a line is never begun that is
 //! not ended, except that a value's own bytes come between `hit` and `value_end`.
 
-use super::{ClientError, Forbidden, Style, binary, meta};
+use super::{ClientError, Forbidden, Style, binary, meta_reply};
 
 /// What authentication is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +97,59 @@ pub struct About<'a> {
     pub cas: u64,
     /// Length of its value.
     pub len: usize,
+    /// The request was to store a value: CAS and length are among what it may ask to be told.
+    pub stores: bool,
+}
+
+/// Seconds an item has left; `None`: for ever.
+pub type Ttl = Option<u32>;
+
+/// What an answer may show of an item that was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shown<'a> {
+    /// Its key.
+    pub key: &'a [u8],
+    /// The key came in base64 when the item was stored.
+    pub binary_key: bool,
+    /// Client flags.
+    pub flags: u32,
+    /// Its CAS.
+    pub cas: u64,
+    /// Length of its value.
+    pub len: usize,
+    /// What it had left before this request.
+    pub ttl: Ttl,
+    /// What it has left since this request touched it.
+    pub touched: Option<Ttl>,
+    /// What it was given when this request created it.
+    pub vivified: Option<Ttl>,
+    /// Seconds since it was last used, before this request.
+    pub idle: u32,
+    /// It was fetched before this request.
+    pub fetched: bool,
+    /// Somebody was told earlier to renew it.
+    pub sent: bool,
+    /// Its value is out of date.
+    pub stale: bool,
+    /// This asker is to renew it.
+    pub won: bool,
+}
+
+/// What an answer may show of a number after arithmetic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Number<'a> {
+    /// The key as asked for, decoded.
+    pub key: &'a [u8],
+    /// The number.
+    pub number: u64,
+    /// Its CAS.
+    pub cas: u64,
+    /// See [`Shown::ttl`].
+    pub ttl: Ttl,
+    /// See [`Shown::touched`].
+    pub touched: Option<Ttl>,
+    /// See [`Shown::vivified`].
+    pub vivified: Option<Ttl>,
 }
 
 impl<'a> Reply<'a> {
@@ -128,11 +181,13 @@ impl<'a> Reply<'a> {
             }
         }
     }
-    /// Nothing was found under a key (binary; a text lookup does not say).
+    /// Nothing was found under a key (a text lookup does not say).
     #[inline]
     pub fn miss(&mut self, key: &[u8]) {
-        if let Style::Binary(to) = &self.style {
-            binary::miss(to, key, self.out);
+        match &self.style {
+            Style::Text { .. } => {}
+            Style::Meta(flags) => meta_reply::miss(flags, key, self.out),
+            Style::Binary(to) => binary::miss(to, key, self.out),
         }
     }
     /// The output, for the value's own bytes.
@@ -173,7 +228,7 @@ impl<'a> Reply<'a> {
         match self.style {
             Style::Text { noreply: true, .. } => {}
             Style::Text { .. } => self.line_always(status.line()),
-            Style::Meta(flags) => meta::outcome(&flags, status, about, self.out),
+            Style::Meta(flags) => meta_reply::outcome(&flags, status, about, self.out),
             Style::Binary(to) => binary::outcome(&to, status, about.cas, self.out),
         }
     }
@@ -236,16 +291,30 @@ impl<'a> Reply<'a> {
             Style::Binary(to) => binary::success(&to, b"", self.out),
         }
     }
-    /// The answer of incr and decr, and the CAS the item now has; silent under noreply.
-    pub fn number(&mut self, number: u64, cas: u64) {
-        if let Style::Binary(to) = &self.style {
-            return binary::number(to, number, cas, self.out);
+    /// The answer to arithmetic; silent under noreply.
+    pub fn number(&mut self, shown: &Number<'_>) {
+        match self.style {
+            Style::Text { noreply: true, .. } => {}
+            Style::Text { .. } => {
+                let mut tail = Tail::new();
+                tail.prepend(shown.number);
+                self.out.extend_from_slice(tail.bytes());
+            }
+            Style::Meta(flags) => meta_reply::counted(&flags, shown, self.out),
+            Style::Binary(to) => binary::number(&to, shown.number, shown.cas, self.out),
         }
-        if !self.is_silent() {
-            let mut tail = Tail::new();
-            tail.prepend(number);
-            self.out.extend_from_slice(tail.bytes());
+    }
+    /// The front of mg's answer to a hit. If the value is wanted, it and `value_end` follow.
+    #[inline]
+    pub fn found(&mut self, item: &Shown<'_>, with_value: bool) {
+        match &self.style {
+            Style::Meta(flags) => meta_reply::hit(flags, item, with_value, self.out),
+            _ => self.hit(item.key, item.flags, item.len, item.cas),
         }
+    }
+    /// The answer of `me`: class (from 1) and size as statistics count them.
+    pub fn described(&mut self, item: &Shown<'_>, class: usize, size: usize) {
+        meta_reply::described(item, class, size, self.out);
     }
     /// `STAT name value`; of an empty value not even the space before it.
     pub fn stat(&mut self, name: &str, value: &str) {
@@ -371,6 +440,11 @@ mod tests {
         String::from_utf8(out).unwrap().strip_prefix("before").unwrap().to_owned()
     }
 
+    fn number(number: u64) -> Number<'static> {
+        let (ttl, touched, vivified) = (None, None, None);
+        Number { key: b"k", number, cas: 1, ttl, touched, vivified }
+    }
+
     fn style(noreply: bool, with_cas: bool) -> Style<'static> {
         Style::Text { noreply, with_cas }
     }
@@ -379,7 +453,7 @@ mod tests {
     fn noreply_silences_lines_numbers_and_errors_only() {
         let answer = |reply: &mut Reply<'_>| {
             reply.line("STORED");
-            reply.number(10, 0);
+            reply.number(&number(10));
             reply.error(ClientError::BadDataChunk);
             reply.line_always("VERSION 1");
             reply.end();
@@ -419,7 +493,7 @@ mod tests {
     }
 
     /// Numbers of every length, as likely as each other.
-    fn number() -> impl Strategy<Value = u64> {
+    fn any_number() -> impl Strategy<Value = u64> {
         (any::<u64>(), 0..64u32).prop_map(|(number, shift)| number >> shift)
     }
 
@@ -427,8 +501,9 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
 
         #[test]
-        fn numbers_are_written_as_format_would(n in number(), flags: u32, len in 0..1usize << 20) {
-            prop_assert_eq!(written(style(false, false), |r| r.number(n, 0)), format!("{n}\r\n"));
+        fn numbers_are_as_format_would(n in any_number(), flags: u32, len in 0..1usize << 20) {
+            let counted = written(style(false, false), |r| r.number(&number(n)));
+            prop_assert_eq!(counted, format!("{n}\r\n"));
             prop_assert_eq!(
                 written(style(false, false), |r| r.hit(b"k", flags, len, n)),
                 format!("VALUE k {flags} {len}\r\n")

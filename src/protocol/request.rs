@@ -4,6 +4,7 @@
 //! Operands that two dialects have are fields of the command; those that only meta has are read
 //! from its [`Flags`] by the command that knows them, so that a request stays small.
 
+use super::base64::Decoded;
 use super::token::{find_space, skip_spaces};
 use super::{ClientError, Flags, Protocol, binary};
 
@@ -54,6 +55,19 @@ impl Style<'_> {
             Style::Text { .. } | Style::Meta(_) => Protocol::Text,
             Style::Binary(_) => Protocol::Binary,
         }
+    }
+    /// The bytes of a key that came in base64; `None` for one that is as it should be.
+    #[inline]
+    pub fn decoded(&self, key: &[u8]) -> Option<Decoded> {
+        match self {
+            Style::Meta(flags) if flags.base64_key => flags.decode(key),
+            _ => None,
+        }
+    }
+    /// The key came in base64, and the command still has it so.
+    #[inline]
+    pub fn has_base64_key(&self) -> bool {
+        matches!(self, Style::Meta(flags) if flags.base64_key)
     }
 }
 
@@ -157,6 +171,36 @@ pub struct Refusal {
     pub swallow: u32,
     /// Close behind the answer: where the next packet begins is in doubt.
     pub close: bool,
+}
+
+impl<'a> Command<'a> {
+    /// Its key, if it has one and no more.
+    pub fn key(&self) -> Option<&'a [u8]> {
+        match *self {
+            Command::Fetch(Fetch { key, .. })
+            | Command::Set(Set { key, .. })
+            | Command::Delete(Delete { key, .. })
+            | Command::Arith(Arith { key, .. })
+            | Command::Touch { key, .. }
+            | Command::Debug { key } => Some(key),
+            _ => None,
+        }
+    }
+    /// The same for another spelling of the key, if it has one key.
+    pub fn with_key<'k>(self, key: &'k [u8]) -> Command<'k>
+    where
+        'a: 'k,
+    {
+        match self {
+            Command::Fetch(asked) => Command::Fetch(Fetch { key, ..asked }),
+            Command::Set(asked) => Command::Set(Set { key, ..asked }),
+            Command::Delete(asked) => Command::Delete(Delete { key, ..asked }),
+            Command::Arith(asked) => Command::Arith(Arith { key, ..asked }),
+            Command::Touch { exptime, .. } => Command::Touch { key, exptime },
+            Command::Debug { .. } => Command::Debug { key },
+            other => other,
+        }
+    }
 }
 
 /// A lookup of one or more keys.
@@ -312,7 +356,7 @@ pub enum Direction {
 
 /// An expiry as it stood on the wire (PROTOCOL 1.3): 0 never, negative already over, up to 30
 /// days relative seconds, beyond that unix time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Exptime(pub i64);
 
 /// Authentication (PROTOCOL 4).

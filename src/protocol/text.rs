@@ -8,7 +8,7 @@ use super::limits::{KEY_MAX, LINE_MAX, LINE_MIN, LINE_SPACES_MAX};
 use super::limits::{VALUE_IN_BUFFER_MAX, VALUE_LEN_MAX};
 use super::token::{self, Words};
 use super::{Admin, Arith, Body, ClientError, Command, Delete, Direction, Exptime, Get, Keys};
-use super::{Parsed, Request, Set, SetMode, ShutdownMode, Stats, Style};
+use super::{Parsed, Request, Set, SetMode, ShutdownMode, Stats, Style, meta};
 
 #[cfg(feature = "debug-commands")]
 use super::DebugTime;
@@ -31,13 +31,14 @@ pub(super) fn parse(input: &[u8], scanned: usize) -> Parsed<'_> {
         [b's', b'e', b't', b' ', rest @ ..] => {
             store(frame, Words::new(rest), SetMode::Set, Compare::No)
         }
+        [b'm', b'g', b' ', rest @ ..] => meta::get(frame, rest),
         _ => other(frame, line),
     }
 }
 
 /// The buffer a request is cut from, and the length of its line with the terminator.
 #[derive(Clone, Copy)]
-struct Frame<'a> {
+pub(super) struct Frame<'a> {
     input: &'a [u8],
     line_len: usize,
 }
@@ -49,29 +50,57 @@ impl<'a> Frame<'a> {
         self.styled(command, Style::Text { noreply, with_cas: false })
     }
     #[inline]
-    fn styled(self, command: Command<'a>, style: Style<'a>) -> Parsed<'a> {
+    pub(super) fn styled(self, command: Command<'a>, style: Style<'a>) -> Parsed<'a> {
         Parsed::Complete { request: Request { command, style }, len: self.line_len }
     }
     /// The line is wrong; say so, unless the sender wished for silence.
     #[cold]
-    fn refuse(self, error: ClientError, noreply: bool) -> Parsed<'a> {
+    pub(super) fn refuse(self, error: ClientError, noreply: bool) -> Parsed<'a> {
         self.refuse_and_swallow(error, noreply, 0)
     }
     /// The line is wrong, and `swallow` bytes of data belong to it.
     #[cold]
-    fn refuse_and_swallow(self, error: ClientError, noreply: bool, swallow: u64) -> Parsed<'a> {
+    pub(super) fn refuse_and_swallow(
+        self,
+        error: ClientError,
+        noreply: bool,
+        swallow: u64,
+    ) -> Parsed<'a> {
         let error = if noreply { None } else { Some(error) };
         Parsed::Malformed { error, len: self.line_len, swallow, framing_lost: false }
     }
     /// A storage line whose length of data could not be believed.
     #[cold]
-    fn lose_framing(self) -> Parsed<'a> {
+    pub(super) fn lose_framing(self) -> Parsed<'a> {
         Parsed::Malformed {
             error: Some(ClientError::BadFormat),
             len: self.line_len,
             swallow: 0,
             framing_lost: true,
         }
+    }
+    /// Find the value behind a storage line, if the buffer is to hold it.
+    #[inline]
+    pub(super) fn with_body(
+        self,
+        len: u32,
+        style: Style<'a>,
+        set: impl FnOnce(Body<'a>) -> Set<'a>,
+    ) -> Parsed<'a> {
+        let (body, end) = if len as usize > VALUE_IN_BUFFER_MAX {
+            (Body::Streamed { len }, self.line_len)
+        } else {
+            let value_end = self.line_len + len as usize;
+            let end = value_end + 2;
+            let Some(data) = self.input.get(self.line_len..end) else {
+                return Parsed::Partial { wanted: end, scanned: self.line_len - 1 };
+            };
+            match data {
+                [value @ .., b'\r', b'\n'] => (Body::Whole(value), end),
+                _ => (Body::Unterminated { len }, end),
+            }
+        };
+        Parsed::Complete { request: Request { command: Command::Set(set(body)), style }, len: end }
     }
 }
 
@@ -115,12 +144,16 @@ fn other<'a>(frame: Frame<'a>, line: &'a [u8]) -> Parsed<'a> {
         b"shutdown" => shutdown(frame, words),
         #[cfg(feature = "debug-commands")]
         b"debugtime" => debugtime(frame, words),
+        b"mg" => meta::get(frame, rest),
+        b"ms" => meta::set(frame, rest),
+        b"md" => meta::delete(frame, rest),
+        b"ma" => meta::arith(frame, rest),
+        b"me" => meta::debug(frame, rest),
+        b"mn" => frame.complete(Command::Noop, false),
         #[cfg(feature = "debug-commands")]
         b"debugcheck" => frame.complete(Command::Admin(Admin::DebugCheck), false),
-        // No commands here, but words for which memcached does not listen to `noreply`.
-        b"mg" | b"ms" | b"md" | b"ma" | b"me" | b"mn" | b"watch" => {
-            frame.refuse(ClientError::UnknownCommand, false)
-        }
+        // No command yet, but a word for which memcached does not listen to `noreply`.
+        b"watch" => frame.refuse(ClientError::UnknownCommand, false),
         _ => unknown(frame, words),
     }
 }
@@ -205,32 +238,8 @@ fn store<'a>(
         },
     };
     let exptime = Exptime(exptime.into());
-    with_body(frame, len, noreply, |body| Set { key, flags, exptime, mode, compare, body })
-}
-
-/// Find the value behind a storage line, if the buffer is to hold it.
-#[inline]
-fn with_body<'a>(
-    frame: Frame<'a>,
-    len: u32,
-    noreply: bool,
-    set: impl FnOnce(Body<'a>) -> Set<'a>,
-) -> Parsed<'a> {
-    let (body, end) = if len as usize > VALUE_IN_BUFFER_MAX {
-        (Body::Streamed { len }, frame.line_len)
-    } else {
-        let value_end = frame.line_len + len as usize;
-        let end = value_end + 2;
-        let Some(data) = frame.input.get(frame.line_len..end) else {
-            return Parsed::Partial { wanted: end, scanned: frame.line_len - 1 };
-        };
-        match data {
-            [value @ .., b'\r', b'\n'] => (Body::Whole(value), end),
-            _ => (Body::Unterminated { len }, end),
-        }
-    };
     let style = Style::Text { noreply, with_cas: false };
-    Parsed::Complete { request: Request { command: Command::Set(set(body)), style }, len: end }
+    frame.with_body(len, style, |body| Set { key, flags, exptime, mode, compare, body })
 }
 
 /// `delete <key> [one word, ignored] [noreply]`. The key itself may be `noreply`, and then asks

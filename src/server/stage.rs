@@ -27,7 +27,7 @@ use super::limits::{
 };
 use super::visit::Visit;
 use crate::ops::{config::Config, counters::WorkerCounters, shared::Shared};
-use crate::protocol::{self, Arith, Body, Command, Delete, Fetch, Parsed, Refusal, Request};
+use crate::protocol::{self, Arith, Body, Command, Delete, Fetch, Parsed, Refusal, Request, Set};
 use crate::store::{KeyHash, Store};
 
 /// What a stage may use, and the moment it runs at.
@@ -446,12 +446,15 @@ fn hash_keys(store: &Store, request: &Request<'_>, resume_at: usize, hashes: &mu
             let keys = get.keys.skip_to(resume_at).take(TURN_KEYS_MAX);
             hashes.extend(keys.map(|key| store.hash(key)));
         }
-        Command::Set(set) => hashes.push(store.hash(set.key)),
-        Command::Fetch(Fetch { key, .. })
+        Command::Set(Set { key, .. })
+        | Command::Fetch(Fetch { key, .. })
         | Command::Delete(Delete { key, .. })
         | Command::Arith(Arith { key, .. })
         | Command::Touch { key, .. }
-        | Command::Debug { key } => hashes.push(store.hash(key)),
+        | Command::Debug { key } => hashes.push(match request.style.decoded(key) {
+            None => store.hash(key),
+            Some(key) => store.hash(key.bytes()),
+        }),
         Command::Noop | Command::Admin(_) | Command::Auth(_) => {}
         Command::Version | Command::Quit | Command::Refused(_) => {}
     }

@@ -304,7 +304,7 @@ impl<'v, 'e> Visit<'v, 'e> {
         let Some(id) = upload.id else {
             let (key, cas, len) = (upload.style.key(), 0, upload.len as usize);
             Reply::new(upload.style.style(), self.out)
-                .outcome(Status::NoMemoryToStore, &About { key, cas, len });
+                .outcome(Status::NoMemoryToStore, &About { key, cas, len, stores: true });
             return;
         };
         let cx = self.context(conn, begin);

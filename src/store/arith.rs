@@ -1,74 +1,111 @@
 //! Decimal numbers: incr and decr.
 
-use super::hash::KeyHash;
-use super::item::{ItemId, state};
+use super::item::{ItemId, mark, state};
 use super::shard::Shard;
-use super::{Counted, Seconds, SetArgs, SetMode, Stored};
+use super::{ArithArgs, Count, Counted, Deadline, Seconds, SetArgs, SetMode, SetRare, Stored};
 
 impl Shard {
     /// Add to a decimal number, or subtract from it.
-    pub(super) fn arith(
-        &mut self,
-        key: &[u8],
-        hash: KeyHash,
-        delta: u64,
-        decrement: bool,
-        now: Seconds,
-    ) -> Counted {
-        let Some(id) = self.find_live(key, hash, now) else {
-            match decrement {
+    pub(super) fn arith(&mut self, args: &ArithArgs<'_>, now: Seconds) -> Counted {
+        let Some(id) = self.find_live(args.key, args.hash, now) else {
+            if let Some((initial, deadline)) = args.vivify {
+                return self.first_number(args, initial, deadline, now);
+            }
+            match args.decrement {
                 false => self.counts.misses.incr += 1,
                 true => self.counts.misses.decr += 1,
             }
             return Counted::NotFound;
         };
+        if args.compare.is_some_and(|cas| cas != self.cas(id)) {
+            return Counted::Exists;
+        }
         let header = self.header(id);
         if header.is(state::CHAINED) {
             return Counted::NonNumeric;
         }
-        let (at, len) = (header.value_offset(), header.value_len as usize);
+        let (at, len) = (header.value_offset(), header.value_len());
         let Some(number) = parse_number(self.slabs.arena.bytes(id, at, len)) else {
             return Counted::NonNumeric;
         };
         let class = self.slabs.class_of(id);
         let counts = &mut self.counts.classes[class];
-        let number = match decrement {
+        let number = match args.decrement {
             false => {
                 counts.incr_hits += 1;
-                number.wrapping_add(delta)
+                number.wrapping_add(args.delta)
             }
             true => {
                 counts.decr_hits += 1;
-                number.saturating_sub(delta)
+                number.saturating_sub(args.delta)
             }
         };
+        let deadline = self.header(id).deadline;
         let mut text = itoa::Buffer::new();
-        let Some(cas) = self.rewrite(id, hash, text.format(number).as_bytes(), now) else {
+        let Some(id) = self.rewrite(id, args, text.format(number).as_bytes(), now) else {
             return Counted::OutOfMemory;
         };
-        Counted::Value(number, cas)
+        if let Some(deadline) = args.touch {
+            self.set_deadline(id, deadline);
+        }
+        Counted::Value(Count { number, cas: self.cas(id), deadline, created: false })
     }
 
     /// Put a number's digits in the place of the value: padded on the right if there is room, in
-    /// a new item otherwise. The new CAS; `None` without memory.
-    fn rewrite(&mut self, id: ItemId, hash: KeyHash, digits: &[u8], now: Seconds) -> Option<u64> {
-        let header = self.header(id);
-        let (at, len, deadline) = (header.value_offset(), header.value_len, header.deadline);
-        if digits.len() <= len as usize {
-            let cas = self.next_cas();
-            let value = self.slabs.arena.bytes_mut(id, at, len as usize);
+    /// a new item otherwise. Where the item is now; `None` without memory.
+    fn rewrite(
+        &mut self,
+        mut id: ItemId,
+        args: &ArithArgs<'_>,
+        digits: &[u8],
+        now: Seconds,
+    ) -> Option<ItemId> {
+        let hash = args.hash;
+        if digits.len() <= self.header(id).value_len() {
+            if args.new_cas.is_some() {
+                id = self.make_room_for_cas(id, hash, now)?;
+            }
+            let header = self.header(id);
+            let (at, len) = (header.value_offset(), header.value_len());
+            let value = self.slabs.arena.bytes_mut(id, at, len);
             value[..digits.len()].copy_from_slice(digits);
             value[digits.len()..].fill(b' ');
-            self.header_mut(id).set_cas(cas);
+            self.stamp(id, args.new_cas);
             self.used_now(id, now);
-            return Some(self.cas(id));
+            return Some(id);
         }
-        let key = self.key(id).to_vec();
+        let header = self.header(id);
+        let (deadline, binary_key) = (header.deadline, header.has(mark::BINARY_KEY));
         let (mode, compare, flags) = (SetMode::Set, None, self.flags(id));
-        let args = SetArgs { key: &key, hash, flags, deadline, mode, compare };
-        match self.put(&args, digits, Some(id), now) {
-            Stored::Stored(cas) => Some(cas),
+        let rare = SetRare { new_cas: args.new_cas, binary_key, ..SetRare::default() };
+        let set = SetArgs { key: args.key, hash, flags, deadline, mode, compare, rare };
+        match self.put(&set, digits, Some(id), now) {
+            Stored::Stored(_) => self.find(args.key, hash),
             _ => None,
+        }
+    }
+
+    /// What a miss creates: the delta is not applied.
+    #[cold]
+    fn first_number(
+        &mut self,
+        args: &ArithArgs<'_>,
+        number: u64,
+        deadline: Deadline,
+        now: Seconds,
+    ) -> Counted {
+        let (new_cas, binary_key) = (args.new_cas, args.binary_key);
+        let rare = SetRare { new_cas, binary_key, ..SetRare::default() };
+        let (key, hash, flags) = (args.key, args.hash, 0);
+        let (mode, compare) = (SetMode::Set, None);
+        let set = SetArgs { key, hash, flags, deadline, mode, compare, rare };
+        let mut text = itoa::Buffer::new();
+        match self.put(&set, text.format(number).as_bytes(), None, now) {
+            // Its deadline is one of this request.
+            Stored::Stored(cas) => {
+                Counted::Value(Count { number, cas, deadline: 0, created: true })
+            }
+            _ => Counted::NoMemoryToCreate,
         }
     }
 }

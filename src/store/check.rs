@@ -66,7 +66,7 @@ impl Shard {
                 assert!(header.is_chain_chunk(), "chain: made of chunks");
                 assert_eq!(header.prev, Some(head), "chain: a chunk knows its item");
                 assert!(owned.insert(id), "chain: a chunk belongs to one chain");
-                len += u32::from(header.value_len);
+                len += header.value_len() as u32;
                 (last, at) = (Some(id), header.next);
             }
             assert_eq!((chain.len, chain.last), (len, last), "chain: lengths add up");

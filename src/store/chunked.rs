@@ -9,9 +9,9 @@
 //! `pinned_dead` is the size of all unlinked pinned items.
 
 use super::geometry::HEADER_SIZE;
-use super::item::{Chain, ItemHeader, ItemId, state};
+use super::item::{Chain, ItemHeader, ItemId, mark, state};
 use super::shard::{Shard, plain_size};
-use super::{Deadline, KeyHash, PinRead, Seconds, SetArgs, SetMode, Stored};
+use super::{Deadline, KeyHash, PinRead, Seconds, SetArgs, SetMode, SetRare, Stored};
 
 /// Chains longer than this are freed a few chunks at a time.
 const FREED_AT_ONCE: u32 = 2 << 20;
@@ -37,6 +37,7 @@ pub(super) struct Upload {
     key: Box<[u8]>,
     mode: SetMode,
     compare: Option<u64>,
+    rare: SetRare,
     /// Announced length.
     len: u32,
     received: u32,
@@ -54,14 +55,15 @@ pub(super) struct UploadArgs {
     deadline: Deadline,
     mode: SetMode,
     compare: Option<u64>,
+    rare: SetRare,
     /// Announced length.
     pub(super) len: u32,
 }
 
 impl UploadArgs {
     pub(super) fn args(&self) -> SetArgs<'_> {
-        let UploadArgs { ref key, hash, flags, deadline, mode, compare, .. } = *self;
-        SetArgs { key, hash, flags, deadline, mode, compare }
+        let UploadArgs { ref key, hash, flags, deadline, mode, compare, rare, .. } = *self;
+        SetArgs { key, hash, flags, deadline, mode, compare, rare }
     }
 }
 
@@ -83,7 +85,7 @@ impl Shard {
             let (last, room) = match chain.last {
                 Some(last) => {
                     let size = self.slabs.chunk_size(self.slabs.class_of(last));
-                    (last, size - HEADER_SIZE - self.header(last).value_len as usize)
+                    (last, size - HEADER_SIZE - self.header(last).value_len())
                 }
                 None => (head, 0),
             };
@@ -96,8 +98,8 @@ impl Shard {
             let n = room.min(bytes.len());
             let (now_copied, rest) = bytes.split_at(n);
             let header = self.header_mut(last);
-            let at = HEADER_SIZE + header.value_len as usize;
-            header.value_len += n as u16;
+            let at = HEADER_SIZE + header.value_len();
+            header.set_value_len(header.value_len() + n);
             self.slabs.arena.bytes_mut(last, at, n).copy_from_slice(now_copied);
             self.set_chain(head, Chain { len: chain.len + n as u32, ..chain });
             bytes = rest;
@@ -114,7 +116,7 @@ impl Shard {
         let header = self.header_mut(id);
         header.key_len = 0;
         header.state = state::CHAINED;
-        header.value_len = 0;
+        header.renew(0);
         header.next = None;
         header.prev = Some(head);
         match chain.last {
@@ -168,13 +170,18 @@ impl Shard {
         now: Seconds,
     ) -> Stored {
         let len = self.value_len(old) + value.len();
-        let args = SetArgs { flags: self.flags(old), deadline: self.header(old).deadline, ..*args };
+        // The key is as binary as it was.
+        let binary_key = self.header(old).has(mark::BINARY_KEY);
+        let rare = SetRare { new_cas: args.rare.new_cas, binary_key, ..SetRare::default() };
+        let (flags, deadline) = (self.flags(old), self.header(old).deadline);
+        let args = SetArgs { flags, deadline, rare, ..*args };
         if self.too_large(&args, len) {
             return Stored::NotStored;
         }
         let append = args.mode == SetMode::Append;
-        if append && self.header(old).is(state::CHAINED) {
-            return self.extend_linked(old, value, now);
+        let chosen = rare.new_cas.is_some() && !self.header(old).has_own_cas();
+        if append && self.header(old).is(state::CHAINED) && !chosen {
+            return self.extend_linked(old, value, rare.new_cas, now);
         }
         let mut whole = Vec::with_capacity(len);
         if append {
@@ -202,7 +209,13 @@ impl Shard {
     /// Append to a linked chain where it stands. Readers are not disturbed: they read as many
     /// bytes as there were when they began. It leaves its queue meanwhile: allocations move what
     /// stands in queues by its size, which is changing.
-    fn extend_linked(&mut self, id: ItemId, value: &[u8], now: Seconds) -> Stored {
+    fn extend_linked(
+        &mut self,
+        id: ItemId,
+        value: &[u8],
+        new_cas: Option<u64>,
+        now: Seconds,
+    ) -> Stored {
         let before = self.chain(id);
         let (line, size) = (self.line(id), self.size(id));
         self.lru[line].unlink(&mut self.slabs.arena, id, size);
@@ -212,9 +225,9 @@ impl Shard {
         self.held = None;
         let mut queue = self.header(id).queue();
         if done {
-            let cas = self.next_cas();
+            self.stamp(id, new_cas);
             let header = self.header_mut(id);
-            header.set_cas(cas);
+            header.clear_marks(mark::STALE | mark::WON);
             header.accessed = super::item::Accessed::at(now);
             queue = self.settings.first_queue(self.header(id).deadline, now);
             self.counts.total_items += 1;
@@ -234,10 +247,11 @@ impl Shard {
         while let Some(chunk) = extra {
             let header = self.header(chunk);
             extra = header.next;
-            added -= header.value_len as usize;
+            added -= header.value_len();
             self.slabs.push(chunk);
         }
-        self.header_mut(last).value_len -= added as u16;
+        let header = self.header_mut(last);
+        header.set_value_len(header.value_len() - added);
         self.set_chain(id, before);
     }
 
@@ -245,14 +259,14 @@ impl Shard {
     pub(super) fn copy_value(&self, id: ItemId, out: &mut Vec<u8>) {
         let header = self.header(id);
         if !header.is(state::CHAINED) {
-            let (at, len) = (header.value_offset(), header.value_len as usize);
+            let (at, len) = (header.value_offset(), header.value_len());
             out.extend_from_slice(self.slabs.arena.bytes(id, at, len));
             return;
         }
         let mut at = self.chain(id).first;
         while let Some(chunk) = at {
             let header = self.header(chunk);
-            let len = header.value_len as usize;
+            let len = header.value_len();
             out.extend_from_slice(self.slabs.arena.bytes(chunk, HEADER_SIZE, len));
             at = header.next;
         }
@@ -317,10 +331,10 @@ impl Shard {
         while room > 0 {
             let (chunk, offset) = at.expect("a chain is as long as it says");
             let header = arena.header(chunk);
-            let n = room.min(header.value_len as usize - offset);
+            let n = room.min(header.value_len() - offset);
             out.extend_from_slice(arena.bytes(chunk, HEADER_SIZE + offset, n));
             room -= n;
-            let spent = offset + n == header.value_len as usize;
+            let spent = offset + n == header.value_len();
             // Stay at the end of the last chunk: an append may lengthen it behind us.
             *at = match header.next {
                 Some(next) if spent => Some((next, 0)),
@@ -436,10 +450,10 @@ impl Shard {
             return Err(Stored::TooLarge);
         }
         let Some(head) = self.new_chained(args, now) else { return Err(Stored::OutOfMemory) };
-        let (mode, compare) = (args.mode, args.compare);
+        let (mode, compare, rare) = (args.mode, args.compare, args.rare);
         let key = args.key.into();
         let (received, active, begun) = (0, now, order);
-        let upload = Upload { head, key, mode, compare, len, received, active, begun };
+        let upload = Upload { head, key, mode, compare, rare, len, received, active, begun };
         Ok(self.uploads.insert(upload))
     }
 
@@ -473,8 +487,8 @@ impl Shard {
         holders.map(|(number, upload)| (upload.active, upload.begun, number)).min()
     }
 
-    /// All bytes are there: store the value.
-    pub(super) fn commit_upload(&mut self, number: u64, now: Seconds) -> Option<Stored> {
+    /// All bytes are there: store the value. How long is what stands under the key now?
+    pub(super) fn commit_upload(&mut self, number: u64, now: Seconds) -> Option<(Stored, usize)> {
         let owned = self.upload_args(number)?;
         let Upload { head, mode, len, received, .. } = self.uploads.remove(number)?;
         assert_eq!(len, received, "an upload is committed whole");
@@ -487,11 +501,11 @@ impl Shard {
             if let (SetMode::Add, Some(old)) = (mode, old) {
                 self.used_now(old, now);
             }
-            return Some(refusal);
+            return Some((refusal, len as usize));
         }
         self.count_cas(&args, old.map(|old| self.line(old)));
         let stored = match old {
-            Some(old) if matches!(mode, SetMode::Append | SetMode::Prepend) => {
+            Some(old) if args.joins() => {
                 let mut value = Vec::with_capacity(len as usize);
                 self.copy_value(head, &mut value);
                 self.release(head);
@@ -499,13 +513,20 @@ impl Shard {
             }
             _ => {
                 // The CAS counts stores, and this is the moment of this one.
-                let cas = self.next_cas();
-                self.header_mut(head).set_cas(cas);
+                self.stamp(head, args.rare.new_cas);
                 self.header_mut(head).accessed = super::item::Accessed::at(now);
+                match (old, args.rare.vivify) {
+                    (Some(old), _) => self.inherit(&args, old, head),
+                    (None, Some(deadline)) if args.joins() => {
+                        self.header_mut(head).deadline = deadline;
+                    }
+                    _ => {}
+                }
                 self.link(head, hash, old, now)
             }
         };
-        Some(self.refused(&args, len as usize, stored, now))
+        let stored = self.refused(&args, len as usize, stored, now);
+        Some((stored, self.len_under(args.key, hash)))
     }
 
     /// Forget an upload.
@@ -525,12 +546,19 @@ impl Shard {
             deadline: self.header(upload.head).deadline,
             mode: upload.mode,
             compare: upload.compare,
+            rare: upload.rare,
             len: upload.len,
         })
     }
     /// The heads of unfinished uploads, for `check.rs`.
     pub(super) fn upload_heads(&self) -> impl Iterator<Item = (ItemId, u32)> {
         self.uploads.iter().map(|(_, upload)| (upload.head, upload.received))
+    }
+    /// An item has moved: its readers must name it.
+    pub(super) fn rename_pins(&mut self, old: ItemId, new: ItemId) {
+        for pin in self.pins.iter_mut().filter(|pin| pin.item == Some(old)) {
+            pin.item = Some(new);
+        }
     }
     /// The items that pins name, for `check.rs`.
     pub(super) fn pinned_items(&self) -> impl Iterator<Item = ItemId> {

@@ -1,12 +1,12 @@
 //! What an item is: its id, its header, the queue it stands in, when it was last used.
 //!
-//! An item in its chunk: header (24) · client flags (4, only when not 0) · key · value. An item
-//! too long for one chunk is *chained*: the value's place holds a [`Chain`], and the bytes stand
+//! An item in its chunk: header (24) · client flags (4, only when not 0) · own CAS (8, only when a
+//! client chose it) · key · value. An item too long for one chunk is *chained*: the value's place holds a [`Chain`], and the bytes stand
 //! in chunks of their own, each behind a header whose key length is 0.
 
 use std::num::NonZeroU32;
 
-use super::geometry::{HEADER_SIZE, UNIT_BITS};
+use super::geometry::{CHUNK_SIZE_MAX, HEADER_SIZE, UNIT_BITS};
 use super::{Deadline, Seconds};
 
 /// Names a chunk: page number (from 1) and offset in 8-byte units. Only this type knows how.
@@ -80,14 +80,34 @@ pub(super) mod state {
     pub(crate) const PINNED: u8 = 1 << 7;
 }
 
+/// Marks of a header, for which `state` has no bits left: they stand above the store count.
+pub(super) mod mark {
+    /// Its value is out of date, and is handed out as such.
+    pub(crate) const STALE: u16 = 1 << 15;
+    /// Somebody was told to renew it.
+    pub(crate) const WON: u16 = 1 << 14;
+    /// Its key came in base64, and is shown so.
+    pub(crate) const BINARY_KEY: u16 = 1 << 13;
+    /// All of them.
+    pub(crate) const ALL: u16 = STALE | WON | BINARY_KEY;
+}
+
+/// Above the value length, which needs 15 bits: a CAS of eight bytes stands before the key.
+const OWN_CAS: u16 = 1 << 15;
+/// Bytes of a CAS that a client chose.
+pub(super) const OWN_CAS_SIZE: usize = 8;
+const _: () = assert!(CHUNK_SIZE_MAX < OWN_CAS as u32 + HEADER_SIZE as u32);
+
 /// What stands at the front of every chunk. Every bit pattern is a valid value.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 pub(super) struct ItemHeader {
     cas_low: u32,
+    /// Upper 13 bits of the count; above them, the marks.
     cas_high: u16,
-    /// Value bytes in this chunk: of a plain item, or of one chunk of a chain.
-    pub(super) value_len: u16,
+    /// Value bytes in this chunk: of a plain item, or of one chunk of a chain. Above them,
+    /// `OWN_CAS`.
+    len_bits: u16,
     /// Towards the tail of the queue; of a free chunk, the next free one of its page; of a chunk
     /// in a chain, the next chunk.
     pub(super) next: Option<ItemId>,
@@ -106,16 +126,59 @@ pub(super) struct ItemHeader {
 const _: () = assert!(size_of::<ItemHeader>() == HEADER_SIZE);
 
 impl ItemHeader {
-    /// The 48-bit store count under which the item was written.
+    /// The 45-bit store count under which the item was written.
     #[inline]
     pub(super) fn cas(&self) -> u64 {
-        u64::from(self.cas_high) << 32 | u64::from(self.cas_low)
+        u64::from(self.cas_high & !mark::ALL) << 32 | u64::from(self.cas_low)
     }
-    /// 48 bits last 89 years at a hundred thousand stores a second and shard.
+    /// 45 bits last eleven years at a hundred thousand stores a second and shard.
     #[inline]
     pub(super) fn set_cas(&mut self, cas: u64) {
         self.cas_low = cas as u32;
+        self.cas_high = self.cas_high & mark::ALL | (cas >> 32) as u16;
+    }
+    /// The header of another item from here on: no marks, no own CAS, no value.
+    #[inline]
+    pub(super) fn renew(&mut self, cas: u64) {
+        self.cas_low = cas as u32;
         self.cas_high = (cas >> 32) as u16;
+        self.len_bits = 0;
+    }
+    #[inline]
+    pub(super) fn has(&self, marks: u16) -> bool {
+        self.cas_high & marks != 0
+    }
+    /// Those of `marks` that it has.
+    pub(super) fn marks(&self, marks: u16) -> u16 {
+        self.cas_high & mark::ALL & marks
+    }
+    pub(super) fn add_marks(&mut self, marks: u16) {
+        self.cas_high |= marks & mark::ALL;
+    }
+    pub(super) fn clear_marks(&mut self, marks: u16) {
+        self.cas_high &= !(marks & mark::ALL);
+    }
+    /// A CAS that a client chose stands before the key.
+    #[inline]
+    pub(super) fn has_own_cas(&self) -> bool {
+        self.len_bits & OWN_CAS != 0
+    }
+    pub(super) fn add_own_cas(&mut self) {
+        self.len_bits |= OWN_CAS;
+    }
+    /// Where that CAS stands.
+    pub(super) fn own_cas_offset(&self) -> usize {
+        HEADER_SIZE + if self.is(state::FLAGS) { 4 } else { 0 }
+    }
+    /// Value bytes in this chunk.
+    #[inline]
+    pub(super) fn value_len(&self) -> usize {
+        usize::from(self.len_bits & !OWN_CAS)
+    }
+    #[inline]
+    pub(super) fn set_value_len(&mut self, len: usize) {
+        debug_assert!(len < usize::from(OWN_CAS), "no value in a chunk is as long as a chunk");
+        self.len_bits = self.len_bits & OWN_CAS | len as u16;
     }
     #[inline]
     pub(super) fn is(&self, bits: u8) -> bool {
@@ -140,7 +203,8 @@ impl ItemHeader {
     /// Where the key begins in the chunk.
     #[inline]
     pub(super) fn key_offset(&self) -> usize {
-        HEADER_SIZE + if self.is(state::FLAGS) { 4 } else { 0 }
+        let flags = if self.is(state::FLAGS) { 4 } else { 0 };
+        HEADER_SIZE + flags + if self.has_own_cas() { OWN_CAS_SIZE } else { 0 }
     }
     /// Where the value (or the chain's description) begins.
     #[inline]
@@ -265,12 +329,12 @@ mod tests {
     }
 
     #[test]
-    fn cas_keeps_48_bits() {
+    fn the_store_count_and_the_value_length_leave_room_for_marks() {
         // The impossible header: all zero.
         let mut h = ItemHeader {
             cas_low: 0,
             cas_high: 0,
-            value_len: 0,
+            len_bits: 0,
             next: None,
             prev: None,
             deadline: 0,
@@ -278,8 +342,18 @@ mod tests {
             key_len: 0,
             state: 0,
         };
-        h.set_cas((1 << 48) - 2);
-        assert_eq!(h.cas(), (1 << 48) - 2);
+        h.add_marks(mark::STALE | mark::BINARY_KEY);
+        h.add_own_cas();
+        h.set_cas((1 << 45) - 2);
+        h.set_value_len(CHUNK_SIZE_MAX as usize - HEADER_SIZE);
+        assert_eq!(h.cas(), (1 << 45) - 2);
+        assert_eq!(h.value_len(), CHUNK_SIZE_MAX as usize - HEADER_SIZE);
+        assert!(h.has_own_cas() && h.has(mark::STALE) && !h.has(mark::WON));
+        h.clear_marks(mark::STALE | mark::WON);
+        assert_eq!(h.marks(mark::ALL), mark::BINARY_KEY);
+        assert_eq!(h.cas(), (1 << 45) - 2);
+        h.renew(7);
+        assert_eq!((h.cas(), h.marks(mark::ALL), h.has_own_cas()), (7, 0, false));
         assert!(!h.is_item() && !h.is_chain_chunk());
     }
 }

@@ -20,6 +20,8 @@ mod index;
 mod item;
 mod lru;
 mod maintain;
+mod marks;
+mod operands;
 mod pages;
 mod session;
 mod shard;
@@ -42,6 +44,10 @@ pub use hash::KeyHash;
 use hash::KeyHasher;
 use index::Index;
 use item::{ItemId, Queue};
+pub use operands::{
+    ArithArgs, Count, Counted, DeleteArgs, Deleted, FetchArgs, Keep, SetArgs, SetMode, SetRare,
+    Stored,
+};
 use pages::PagePool;
 pub use session::Session;
 use shard::{Parts, Shard};
@@ -54,81 +60,6 @@ pub const PAGE_BYTES: u64 = PAGE_SIZE as u64;
 pub type Seconds = u32;
 /// When an item dies: it is dead when `deadline <= now`. 0 means never.
 pub type Deadline = u32;
-
-/// A storage command's operands, less the value.
-#[derive(Debug, Clone, Copy)]
-pub struct SetArgs<'a> {
-    /// 1 to 250 bytes.
-    pub key: &'a [u8],
-    /// `Store::hash(key)`.
-    pub hash: KeyHash,
-    /// Opaque client flags.
-    pub flags: u32,
-    /// When it dies.
-    pub deadline: Deadline,
-    /// Under what condition.
-    pub mode: SetMode,
-    /// Only if the present item's CAS is this.
-    pub compare: Option<u64>,
-}
-
-/// The storage modes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SetMode {
-    /// Whatever is there.
-    Set,
-    /// Only if absent.
-    Add,
-    /// Only if present.
-    Replace,
-    /// Behind the present value; keeps its flags and deadline.
-    Append,
-    /// Before the present value; keeps its flags and deadline.
-    Prepend,
-}
-
-/// What became of a storage command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stored {
-    /// Stored, under this CAS.
-    Stored(u64),
-    /// The condition on presence did not hold (or an append outgrew the limits).
-    NotStored,
-    /// The CAS differs.
-    Exists,
-    /// A CAS was given and there is no item.
-    NotFound,
-    /// Larger than the item size limit. `Set` has removed the old item.
-    TooLarge,
-    /// No memory. `Set` has removed the old item.
-    OutOfMemory,
-}
-
-/// What became of a delete.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deleted {
-    /// Gone.
-    Deleted,
-    /// Was not there.
-    NotFound,
-    /// The CAS differs.
-    Exists,
-}
-
-/// What became of an increment or decrement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Counted {
-    /// The new number and CAS.
-    Value(u64, u64),
-    /// No such item.
-    NotFound,
-    /// Not a decimal number.
-    NonNumeric,
-    /// The longer number found no memory.
-    OutOfMemory,
-    /// The CAS differs.
-    Exists,
-}
 
 /// A found item, while its shard is locked.
 pub struct Hit<'a> {
@@ -165,12 +96,56 @@ impl Hit<'_> {
         if header.is(item::state::CHAINED) {
             return None;
         }
-        let (at, len) = (header.value_offset(), header.value_len as usize);
+        let (at, len) = (header.value_offset(), header.value_len());
         Some(self.shard.slabs.arena.bytes(self.id, at, len))
     }
     /// Append the whole value to `out`.
     pub fn copy_to(&self, out: &mut Vec<u8>) {
         self.shard.copy_value(self.id, out);
+    }
+    /// The key.
+    pub fn key(&self) -> &[u8] {
+        self.shard.key(self.id)
+    }
+    /// The key came in base64 when the item was stored.
+    pub fn has_binary_key(&self) -> bool {
+        self.shard.header(self.id).has(item::mark::BINARY_KEY)
+    }
+    /// When it dies; 0: never.
+    pub fn deadline(&self) -> Deadline {
+        self.shard.header(self.id).deadline
+    }
+    /// Move that.
+    pub fn set_deadline(&mut self, deadline: Deadline) {
+        self.shard.set_deadline(self.id, deadline);
+    }
+    /// Seconds since it was last used.
+    pub fn idle(&self, now: Seconds) -> u32 {
+        self.shard.header(self.id).accessed.age(now)
+    }
+    /// It was fetched before.
+    pub fn was_fetched(&self) -> bool {
+        self.shard.header(self.id).is(item::state::FETCHED)
+    }
+    /// Its value is out of date.
+    pub fn is_stale(&self) -> bool {
+        self.shard.header(self.id).has(item::mark::STALE)
+    }
+    /// Somebody was told to renew it.
+    pub fn is_won(&self) -> bool {
+        self.shard.header(self.id).has(item::mark::WON)
+    }
+    /// Tell this asker to renew it, and nobody else.
+    pub fn win(&mut self) {
+        self.shard.header_mut(self.id).add_marks(item::mark::WON);
+    }
+    /// Its class, from 1, as statistics count it.
+    pub fn class(&self) -> usize {
+        self.shard.line(self.id) + 1
+    }
+    /// Its size as counted: header, flags, key, value.
+    pub fn size(&self) -> usize {
+        self.shard.size(self.id)
     }
     /// Keep the value as it is now, to be copied out in slices; for values longer than 64 KiB.
     pub fn pin(&mut self) -> PinId {
@@ -448,11 +423,15 @@ impl Store {
     }
     /// All bytes and a good terminator are there: store it.
     pub fn commit_upload(&self, id: UploadId, now: Seconds) -> Stored {
+        self.commit_measured(id, now).0
+    }
+    /// `commit_upload`, and how long the value is that is now under the key.
+    pub fn commit_measured(&self, id: UploadId, now: Seconds) -> (Stored, usize) {
         let (slot, number) = inside(id.0);
         let mut shard = self.slots[slot].lock();
-        let stored = shard.commit_upload(number, now).unwrap_or(Stored::OutOfMemory);
+        let committed = shard.commit_upload(number, now);
         self.slots[slot].publish(&shard);
-        stored
+        committed.unwrap_or((Stored::OutOfMemory, 0))
     }
     /// Forget it.
     pub fn drop_upload(&self, id: UploadId) {

@@ -4,7 +4,8 @@
 //! more it is taken for each verb, since neighbours in a batch rarely share a shard.
 
 use super::shard::Shard;
-use super::{Counted, Deadline, Deleted, Hit, KeyHash, Seconds, SetArgs, SetMode, Store, Stored};
+use super::{ArithArgs, Counted, Deadline, DeleteArgs, Deleted, FetchArgs, Hit, KeyHash};
+use super::{Seconds, SetArgs, SetMode, Store, Stored};
 use crate::sync::MutexGuard;
 
 /// See [`Store::session`].
@@ -110,29 +111,77 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Remove a key.
-    pub fn delete(
+    /// `set`, and how long the value is that is now under the key.
+    pub fn set_measured(
         &mut self,
-        key: &[u8],
-        hash: KeyHash,
-        compare: Option<u64>,
+        args: &SetArgs<'_>,
+        value: &[u8],
         now: Seconds,
-    ) -> Deleted {
-        self.with(hash, |shard, _| shard.delete(key, hash, compare, now))
+    ) -> (Stored, usize) {
+        let (stored, len) = self.with(args.hash, |shard, _| {
+            let stored = shard.set(args, value, now);
+            let done = matches!(stored, Stored::Stored(_));
+            (stored, if done { shard.len_under(args.key, args.hash) } else { value.len() })
+        });
+        match stored {
+            Stored::TooLarge | Stored::OutOfMemory => {
+                (self.set_again(args, value, stored, now), value.len())
+            }
+            stored => (stored, len),
+        }
     }
 
-    /// Add (or, with `decrement`, subtract) a number.
-    pub fn arith(
+    /// Look one key up: `found` sees the item as it was before, and may change it; it is told
+    /// whether the item was created just now. Counts the get (or touch) and its outcome.
+    #[inline]
+    pub fn fetch<R>(
         &mut self,
         key: &[u8],
         hash: KeyHash,
-        delta: u64,
-        decrement: bool,
+        args: &FetchArgs,
         now: Seconds,
-    ) -> Counted {
-        self.with(hash, |shard, _| {
-            let counted = shard.arith(key, hash, delta, decrement, now);
-            if counted == Counted::OutOfMemory {
+        found: impl FnOnce(Hit<'_>, bool) -> R,
+    ) -> Option<R> {
+        self.with(hash, |shard, number| {
+            let (id, created) = shard.fetch(key, hash, args, now)?;
+            let result = found(Hit { shard, id, number }, created);
+            if !args.no_bump {
+                shard.bump(id, now);
+            }
+            Some(result)
+        })
+    }
+
+    /// Look at an item without using it; counts nothing.
+    pub fn peek<R>(
+        &mut self,
+        key: &[u8],
+        hash: KeyHash,
+        now: Seconds,
+        found: impl FnOnce(Hit<'_>) -> R,
+    ) -> Option<R> {
+        self.with(hash, |shard, number| {
+            let id = shard.find_live(key, hash, now)?;
+            Some(found(Hit { shard, id, number }))
+        })
+    }
+
+    /// Remove a key, or what was under it.
+    pub fn delete(&mut self, args: &DeleteArgs<'_>, now: Seconds) -> Deleted {
+        self.with(args.hash, |shard, _| {
+            let deleted = shard.delete(args, now);
+            if deleted == Deleted::OutOfMemory {
+                shard.counts.malloc_fails += 1;
+            }
+            deleted
+        })
+    }
+
+    /// Add a number, or subtract it.
+    pub fn arith(&mut self, args: &ArithArgs<'_>, now: Seconds) -> Counted {
+        self.with(args.hash, |shard, _| {
+            let counted = shard.arith(args, now);
+            if matches!(counted, Counted::OutOfMemory | Counted::NoMemoryToCreate) {
                 shard.counts.malloc_fails += 1;
             }
             counted
@@ -182,10 +231,8 @@ impl Shard {
     }
     /// Only a plain `set` may not leave what it failed to replace (PROTOCOL 1.4, rows 6 and 7).
     fn forget_stale(&mut self, args: &SetArgs<'_>, now: Seconds) {
-        if args.mode == SetMode::Set
-            && args.compare.is_none()
-            && let Some(id) = self.find_live(args.key, args.hash, now)
-        {
+        let drops = args.mode == SetMode::Set && args.compare.is_none() || args.rare.drop_old;
+        if drops && let Some(id) = self.find_live(args.key, args.hash, now) {
             self.remove(id, args.hash);
         }
     }

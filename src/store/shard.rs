@@ -6,18 +6,19 @@
 //! class, or the last class if it is chained; `counts.items` and `counts.bytes` are the sums over
 //! linked items; `held` is never evicted or moved.
 
+use super::Stored;
 use super::arena::Arena;
 use super::chunked::{Pin, Upload};
 use super::geometry::{HEADER_SIZE, MEMCACHED_CAS, MEMCACHED_OVERHEAD};
 use super::hash::{KeyHash, KeyHasher};
 use super::index::Index;
-use super::item::{Accessed, Chain, ItemHeader, ItemId, Queue, state};
+use super::item::{Accessed, Chain, ItemHeader, ItemId, OWN_CAS_SIZE, Queue, state};
 use super::lru::Lru;
 use super::pages::PagePool;
 use super::slab::{ClassId, Slabs};
 use super::stats::Counts;
 use super::table::Table;
-use super::{Budget, Deadline, Deleted, Event, Seconds, SetArgs, SetMode, Settings, Stored};
+use super::{Budget, Deadline, DeleteArgs, Deleted, Event, Seconds, SetArgs, SetMode, Settings};
 
 /// What a new shard is given.
 pub(super) struct Parts {
@@ -137,7 +138,7 @@ impl Shard {
         if header.is(state::CHAINED) {
             front + Chain::SIZE + self.chain(id).len as usize
         } else {
-            front + header.value_len as usize
+            front + header.value_len()
         }
     }
     /// Client flags.
@@ -149,12 +150,17 @@ impl Shard {
         let bytes = self.slabs.arena.bytes(id, HEADER_SIZE, 4);
         u32::from_ne_bytes(bytes.try_into().expect("four bytes of flags"))
     }
-    /// The CAS a client sees: rising per key, unique over shards; 0 under -C.
+    /// The CAS a client sees: rising per key, unique over shards, unless a client chose it; 0
+    /// under -C.
     #[inline]
     pub(super) fn cas(&self, id: ItemId) -> u64 {
-        self.cas_number(self.header(id).cas())
+        let header = self.header(id);
+        if header.has_own_cas() {
+            return self.own_cas(id);
+        }
+        self.cas_number(header.cas())
     }
-    fn cas_number(&self, count: u64) -> u64 {
+    pub(super) fn cas_number(&self, count: u64) -> u64 {
         if self.settings.use_cas { count << self.number.1 | self.number.0 } else { 0 }
     }
     /// The next store count.
@@ -167,11 +173,7 @@ impl Shard {
     #[inline]
     pub(super) fn value_len(&self, id: ItemId) -> usize {
         let header = self.header(id);
-        if header.is(state::CHAINED) {
-            self.chain(id).len as usize
-        } else {
-            header.value_len as usize
-        }
+        if header.is(state::CHAINED) { self.chain(id).len as usize } else { header.value_len() }
     }
 
     /// A flush that was announced for now takes effect.
@@ -194,7 +196,7 @@ impl Shard {
 
     /// The key's item, dead or alive.
     #[inline]
-    fn find(&self, key: &[u8], hash: KeyHash) -> Option<ItemId> {
+    pub(super) fn find(&self, key: &[u8], hash: KeyHash) -> Option<ItemId> {
         let arena = &self.slabs.arena;
         self.index.find(hash, |id| {
             let header = arena.header(id);
@@ -241,10 +243,10 @@ impl Shard {
             self.promote(id);
         }
     }
-    fn promote(&mut self, id: ItemId) {
+    pub(super) fn promote(&mut self, id: ItemId) {
         self.shift(id, self.header(id).queue());
     }
-    fn shift(&mut self, id: ItemId, queue: Queue) {
+    pub(super) fn shift(&mut self, id: ItemId, queue: Queue) {
         let (line, size) = (self.line(id), self.size(id));
         self.lru[line].shift(&mut self.slabs.arena, id, queue, size);
     }
@@ -284,7 +286,7 @@ impl Shard {
         Some(id)
     }
 
-    fn set_deadline(&mut self, id: ItemId, deadline: Deadline) {
+    pub(super) fn set_deadline(&mut self, id: ItemId, deadline: Deadline) {
         self.header_mut(id).deadline = deadline;
         self.slabs.expires(id, deadline);
     }
@@ -301,19 +303,18 @@ impl Shard {
     }
 
     /// Remove a key.
-    pub(super) fn delete(
-        &mut self,
-        key: &[u8],
-        hash: KeyHash,
-        compare: Option<u64>,
-        now: Seconds,
-    ) -> Deleted {
-        let Some(id) = self.find_live(key, hash, now) else {
+    pub(super) fn delete(&mut self, args: &DeleteArgs<'_>, now: Seconds) -> Deleted {
+        let hash = args.hash;
+        let Some(id) = self.find_live(args.key, hash, now) else {
             self.counts.misses.delete += 1;
             return Deleted::NotFound;
         };
-        if compare.is_some_and(|cas| cas != self.cas(id)) {
+        if args.compare.is_some_and(|cas| cas != self.cas(id)) {
+            self.counts.misses.delete += 1;
             return Deleted::Exists;
+        }
+        if let Some(keep) = args.keep {
+            return self.keep(id, hash, &keep, now);
         }
         let line = self.line(id);
         self.counts.classes[line].delete_hits += 1;
@@ -331,21 +332,26 @@ impl Shard {
 
     /// Whether the store may go ahead, given what is there (`old`); counts cas refusals.
     pub(super) fn permit(&mut self, args: &SetArgs<'_>, old: Option<ItemId>) -> Option<Stored> {
+        let joins = args.joins();
         if let Some(wanted) = args.compare {
-            let Some(id) = old else {
-                self.counts.misses.cas += 1;
-                return Some(Stored::NotFound);
-            };
-            let line = self.line(id);
-            if !self.settings.use_cas || self.cas(id) != wanted {
-                self.counts.classes[line].cas_badval += 1;
-                return Some(Stored::Exists);
+            match old {
+                Some(id) if self.matches(id, wanted, args) => return None,
+                Some(_) if joins => return Some(Stored::Exists),
+                Some(id) => {
+                    let line = self.line(id);
+                    self.counts.classes[line].cas_badval += 1;
+                    return Some(Stored::Exists);
+                }
+                None if joins => {} // misses like any append
+                None => {
+                    self.counts.misses.cas += 1;
+                    return Some(Stored::NotFound);
+                }
             }
-            return None;
         }
         match (args.mode, old) {
             (SetMode::Add, Some(_)) | (SetMode::Replace, None) => Some(Stored::NotStored),
-            (SetMode::Append | SetMode::Prepend, None) => Some(Stored::NotStored),
+            _ if joins && old.is_none() && args.rare.vivify.is_none() => Some(Stored::NotStored),
             _ => None,
         }
     }
@@ -360,7 +366,9 @@ impl Shard {
     /// Count a cas that went through, under the class of the item it replaced. Not by `permit`:
     /// out of memory, a store is tried twice.
     pub(super) fn count_cas(&mut self, args: &SetArgs<'_>, line: Option<ClassId>) {
-        if let (Some(_), Some(line)) = (args.compare, line) {
+        if let (Some(_), Some(line)) = (args.compare, line)
+            && !args.joins()
+        {
             self.counts.classes[line].cas_hits += 1;
         }
     }
@@ -371,7 +379,6 @@ impl Shard {
         if self.too_large(args, value.len()) {
             return Stored::TooLarge;
         }
-        let joins = matches!(args.mode, SetMode::Append | SetMode::Prepend);
         if let Some(refusal) = self.permit(args, old) {
             self.count_set(args, value.len());
             if let (SetMode::Add, Some(id)) = (args.mode, old) {
@@ -381,8 +388,9 @@ impl Shard {
         }
         let line = old.map(|old| self.line(old));
         let stored = match old {
-            Some(old) if joins => self.join(old, args, value, now),
-            _ => self.put(args, value, old, now),
+            Some(old) if args.joins() => self.join(old, args, value, now),
+            Some(old) if args.rare.invalidate => self.put_compared(args, value, old, now),
+            _ => self.put(&args.created(old), value, old, now),
         };
         if stored != Stored::OutOfMemory {
             self.count_set(args, value.len());
@@ -423,25 +431,30 @@ impl Shard {
     pub(super) fn write_front(&mut self, id: ItemId, args: &SetArgs<'_>, now: Seconds) {
         let cas = self.next_cas();
         let header = self.slabs.arena.header_mut(id);
-        header.set_cas(cas);
-        header.value_len = 0;
+        header.renew(cas);
         header.next = None;
         header.prev = None;
         header.deadline = args.deadline;
         header.accessed = Accessed::at(now);
         header.key_len = args.key.len() as u8;
         header.state = if args.flags == 0 { 0 } else { state::FLAGS };
+        if args.rare.binary_key || args.rare.new_cas.is_some() {
+            self.write_rare(id, &args.rare);
+        }
+        let header = self.slabs.arena.header(id);
         let front = header.value_offset() - HEADER_SIZE;
         let bytes = self.slabs.arena.bytes_mut(id, HEADER_SIZE, front);
         let (flags, key) = bytes.split_at_mut(front - args.key.len());
-        flags.copy_from_slice(&args.flags.to_ne_bytes()[..flags.len()]);
+        if args.flags != 0 {
+            flags[..4].copy_from_slice(&args.flags.to_ne_bytes());
+        }
         key.copy_from_slice(args.key);
     }
     /// The value of a plain item.
     #[inline]
     pub(super) fn fill(&mut self, id: ItemId, value: &[u8]) {
         let header = self.slabs.arena.header_mut(id);
-        header.value_len = value.len() as u16;
+        header.set_value_len(value.len());
         let at = header.value_offset();
         self.slabs.arena.bytes_mut(id, at, value.len()).copy_from_slice(value);
     }
@@ -459,7 +472,7 @@ impl Shard {
         if !flat {
             header.state |= state::ACTIVE;
         }
-        let (cas, queue) = (header.cas(), header.queue());
+        let queue = header.queue();
         self.fill(id, value);
         self.slabs.expires(id, args.deadline);
         self.resized(id, queue, before);
@@ -469,7 +482,7 @@ impl Shard {
         if flat || (queue == Queue::Temp) != (first == Queue::Temp) {
             self.shift(id, first);
         }
-        Stored::Stored(self.cas_number(cas))
+        Stored::Stored(self.cas(id))
     }
 
     /// A linked item's size was `before`.
@@ -505,12 +518,12 @@ impl Shard {
         let (line, size) = (self.line(id), self.size(id));
         let header = self.slabs.arena.header_mut(id);
         header.state |= state::LINKED;
-        let (deadline, cas) = (header.deadline, header.cas());
+        let deadline = header.deadline;
         let queue = self.settings.first_queue(deadline, now);
         self.lru[line].link(&mut self.slabs.arena, id, queue, size);
         self.slabs.expires(id, deadline);
         self.counts.linked(size, self.settings.track_sizes);
-        Stored::Stored(self.cas_number(cas))
+        Stored::Stored(self.cas(id))
     }
 
     /// Into the index, which grows by a bucket or two when it should. When the index itself is
@@ -566,5 +579,7 @@ fn is_same(a: &[u8], b: &[u8]) -> bool {
 
 /// Bytes of an item that is not chained.
 pub(super) fn plain_size(args: &SetArgs<'_>, len: usize) -> usize {
-    HEADER_SIZE + if args.flags == 0 { 0 } else { 4 } + args.key.len() + len
+    let flags = if args.flags == 0 { 0 } else { 4 };
+    let own_cas = if args.rare.new_cas.is_some() { OWN_CAS_SIZE } else { 0 };
+    HEADER_SIZE + flags + own_cas + args.key.len() + len
 }

@@ -47,7 +47,8 @@ impl Driver {
     }
     fn args<'k>(&self, key: &'k [u8], mode: SetMode) -> SetArgs<'k> {
         let hash = self.store.hash(key);
-        SetArgs { key, hash, flags: 0, deadline: 0, mode, compare: None }
+        let rare = SetRare::default();
+        SetArgs { key, hash, flags: 0, deadline: 0, mode, compare: None, rare }
     }
     fn put(&self, mode: SetMode, key: &str, value: &[u8]) -> Stored {
         self.store.session().set(&self.args(key.as_bytes(), mode), value, self.now)
@@ -77,11 +78,14 @@ impl Driver {
     }
     fn delete(&self, key: &str) -> Deleted {
         let hash = self.store.hash(key.as_bytes());
-        self.store.session().delete(key.as_bytes(), hash, None, self.now)
+        let args = DeleteArgs::new(key.as_bytes(), hash, None);
+        self.store.session().delete(&args, self.now)
     }
     fn incr(&self, key: &str, delta: u64) -> Counted {
-        let hash = self.store.hash(key.as_bytes());
-        self.store.session().arith(key.as_bytes(), hash, delta, false, self.now)
+        self.store.session().arith(&self.arith_args(key, delta), self.now)
+    }
+    fn arith_args<'k>(&self, key: &'k str, delta: u64) -> ArithArgs<'k> {
+        ArithArgs::new(key.as_bytes(), self.store.hash(key.as_bytes()), delta, false)
     }
     fn upload(&self, key: &str, value: &[u8]) -> Stored {
         let args = self.args(key.as_bytes(), SetMode::Set);
@@ -169,15 +173,17 @@ fn append_and_prepend_join_at_every_size() {
 fn numbers_count_and_pad() {
     let d = Driver::new(1 << 20);
     d.set("n", b"10");
-    assert!(matches!(d.incr("n", 5), Counted::Value(15, _)));
-    let hash = d.store.hash(b"n");
-    let decr = |by| d.store.session().arith(b"n", hash, by, true, d.now);
-    assert!(matches!(decr(6), Counted::Value(9, _)));
+    assert!(matches!(d.incr("n", 5), Counted::Value(Count { number: 15, .. })));
+    let decr = |by| {
+        let args = ArithArgs { decrement: true, ..d.arith_args("n", by) };
+        d.store.session().arith(&args, d.now)
+    };
+    assert!(matches!(decr(6), Counted::Value(Count { number: 9, .. })));
     assert_eq!(d.get("n").unwrap(), b"9 ");
-    assert!(matches!(decr(100), Counted::Value(0, _)));
-    assert!(matches!(d.incr("n", u64::MAX), Counted::Value(u64::MAX, _)));
+    assert!(matches!(decr(100), Counted::Value(Count { number: 0, .. })));
+    assert!(matches!(d.incr("n", u64::MAX), Counted::Value(Count { number: u64::MAX, .. })));
     assert_eq!(d.get("n").unwrap(), u64::MAX.to_string().as_bytes());
-    assert!(matches!(d.incr("n", 2), Counted::Value(1, _)));
+    assert!(matches!(d.incr("n", 2), Counted::Value(Count { number: 1, .. })));
     d.set("n", b"x");
     assert_eq!(d.incr("n", 1), Counted::NonNumeric);
     assert_eq!(d.incr("none", 1), Counted::NotFound);

@@ -1,7 +1,7 @@
 //! The part of the twin that concerns values on their way: uploads, sent piece by piece, and
 //! pins, read slice by slice.
 
-use slabd::store::{PinId, PinRead, Received, SetArgs, SetMode, Stored, UploadId};
+use slabd::store::{PinId, PinRead, Received, SetArgs, SetMode, SetRare, Stored, UploadId};
 
 use crate::store_ops::{Content, Terms};
 use crate::store_twin::{World, key_bytes};
@@ -51,6 +51,7 @@ impl LargeSet {
             deadline: self.deadline,
             mode: self.mode,
             compare: self.compare,
+            rare: SetRare::default(),
         }
     }
 }

@@ -6,7 +6,8 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use slabd::store::{Counted, Deleted, Event, SetArgs, SetMode, Store, StoreConfig, Stored};
+use slabd::store::{ArithArgs, Counted, DeleteArgs, Deleted, Event, SetArgs, SetMode, SetRare};
+use slabd::store::{Store, StoreConfig, Stored};
 
 use crate::rng::Rng;
 use crate::store_ops::{Compare, Content, Life, Mode, Op, PATTERN_PLACES, Terms};
@@ -270,7 +271,8 @@ impl World {
         }
         let old = self.find(args.key);
         if let Some(wanted) = args.compare {
-            let old = old.ok_or(Stored::NotFound)?;
+            let joins = matches!(args.mode, SetMode::Append | SetMode::Prepend);
+            let old = old.ok_or(if joins { Stored::NotStored } else { Stored::NotFound })?;
             if old.cas != wanted || !self.config.use_cas {
                 return Err(Stored::Exists);
             }
@@ -316,7 +318,7 @@ impl World {
 
     fn delete(&mut self, key: &[u8], compare: Compare) {
         let (hash, compare) = (self.store.hash(key), self.compare(key, compare));
-        let deleted = self.store.session().delete(key, hash, compare, self.now);
+        let deleted = self.store.session().delete(&DeleteArgs::new(key, hash, compare), self.now);
         self.absorb(None);
         let want = match self.find(key) {
             None => Deleted::NotFound,
@@ -331,7 +333,8 @@ impl World {
 
     fn arith(&mut self, key: &[u8], delta: u64, decrement: bool) {
         let hash = self.store.hash(key);
-        let counted = self.store.session().arith(key, hash, delta, decrement, self.now);
+        let args = ArithArgs::new(key, hash, delta, decrement);
+        let counted = self.store.session().arith(&args, self.now);
         self.absorb(Some(key));
         let Some(entry) = self.find(key) else { return assert_eq!(counted, Counted::NotFound) };
         let Some(number) = number_in(&entry.value) else {
@@ -340,9 +343,9 @@ impl World {
         let number =
             if decrement { number.saturating_sub(delta) } else { number.wrapping_add(delta) };
         match counted {
-            Counted::Value(got, cas) => {
-                assert_eq!(got, number);
-                let cas = self.check_cas(cas);
+            Counted::Value(got) => {
+                assert_eq!((got.number, got.created), (number, false));
+                let cas = self.check_cas(got.cas);
                 let entry = self.twin.get_mut(key).expect("just found");
                 entry.cas = cas;
                 let mut digits = number.to_string().into_bytes();
@@ -500,7 +503,8 @@ impl World {
         };
         let (hash, deadline) = (self.store.hash(key), self.deadline(terms.life));
         let compare = self.compare(key, terms.compare);
-        SetArgs { key, hash, flags: terms.flags, deadline, mode, compare }
+        let (flags, rare) = (terms.flags, SetRare::default());
+        SetArgs { key, hash, flags, deadline, mode, compare, rare }
     }
     fn compare(&self, key: &[u8], compare: Compare) -> Option<u64> {
         let right = self.twin.get(key).map_or(1, |entry| entry.cas);

@@ -164,7 +164,7 @@ fn odd_management_lines_harm_nobody() {
         c.send(line).expect("ERROR\r\n");
         c.expect_in_sync();
     }
-    for line in ["mg\r\n", "mn x\r\n", "ms\r\n", "ms k\r\n", "ms k S100\r\n", "md\r\n", "ma\r\n"] {
+    for line in ["mg\r\n", "ms\r\n", "ms k\r\n", "ms k S100\r\n", "md\r\n", "ma\r\n"] {
         let mut c = server.client();
         c.send(line).read_until("\r\n");
         c.expect_in_sync();

@@ -72,6 +72,7 @@ fn commands(store: &StoreStats, totals: &Totals, lines: &mut Lines<'_, '_>) {
     lines.stat("cmd_set", sum(store, |c| c.cmd_set));
     lines.stat("cmd_flush", totals.cmd_flush);
     lines.stat("cmd_touch", touch_hits + misses.touch);
+    lines.stat("cmd_meta", totals.cmd_meta);
     lines.stat("get_hits", get_hits);
     lines.stat("get_misses", misses.get);
     lines.stat("get_expired", store.get_expired);

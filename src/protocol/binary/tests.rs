@@ -320,7 +320,7 @@ fn answers_are_packets() {
         answer(&mut Reply::new(style, &mut out));
         out
     };
-    let about = About { key: b"k", cas: 5, len: 1 };
+    let about = About { key: b"k", cas: 5, len: 1, stores: true };
     let stored = written(to(0x01, false), &|r| r.outcome(Status::Stored, &about));
     let front = [0x81, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 5];
     assert_eq!(stored, front);
@@ -343,7 +343,8 @@ fn failures_by_opcode() {
     let code = |opcode, status| {
         let mut out = Vec::new();
         let to = Style::Binary(Binary { opcode, quiet: header::is_quiet(opcode), opaque: 0 });
-        Reply::new(to, &mut out).outcome(status, &About { key: b"k", cas: 9, len: 0 });
+        Reply::new(to, &mut out)
+            .outcome(status, &About { key: b"k", cas: 9, len: 0, stores: true });
         assert_eq!(out[16..24], [0; 8], "errors show no CAS");
         (out[6], out[7])
     };

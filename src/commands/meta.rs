@@ -1,0 +1,175 @@
+//! mg and me: one key, and whatever may be asked of its item.
+//!
+//! A value too long for the output is sent on its own, and the request then comes again:
+//! `ClientState::resume_at`, which counts bytes of a list for get, is then not 0.
+
+use super::{ClientState, Context, Next, exptime};
+use crate::protocol::limits::VALUE_IN_BUFFER_MAX;
+use crate::protocol::{Exptime, Fetch, Flags, Reply, Shown, Style, Ttl};
+use crate::store::{Deadline, FetchArgs, Hit, KeyHash, PinId, Session};
+
+/// What a lookup does to the item it finds.
+#[derive(Debug, Clone, Copy, Default)]
+struct Deeds {
+    /// Its new deadline.
+    touch: Option<Deadline>,
+    /// The deadline of what a miss creates.
+    vivify: Option<Deadline>,
+    /// The asker is to renew what dies before this.
+    recache: Option<Deadline>,
+    /// `touch` comes before `recache`, and before `vivify`.
+    touch_then_recache: bool,
+    vivify_then_touch: bool,
+}
+
+impl Deeds {
+    #[inline]
+    fn of(cx: &Context<'_>, asked: &Fetch<'_>, flags: &Flags<'_>) -> Self {
+        if !flags.has_any(b"TNR") {
+            return Deeds::default();
+        }
+        let deadline = |e: Exptime| exptime::deadline(e, cx.now, cx.shared.epoch_unix);
+        Deeds {
+            touch: asked.touch.map(deadline),
+            vivify: flags.exptime(b'N').map(deadline),
+            recache: flags.exptime(b'R').map(deadline),
+            touch_then_recache: flags.in_order(b'T', b'R'),
+            vivify_then_touch: flags.in_order(b'N', b'T'),
+        }
+    }
+
+    /// What is seen of the item; what is to be done to it is done.
+    #[inline]
+    fn apply<'k>(&self, now: u32, key: &'k [u8], hit: &mut Hit<'_>, created: bool) -> Shown<'k> {
+        let before = hit.deadline();
+        let (sent, stale) = (hit.is_won(), hit.is_stale());
+        let due = if self.touch_then_recache { self.touch.unwrap_or(before) } else { before };
+        let late = due != 0 && self.recache.is_some_and(|limit| due < limit);
+        let won = created || !sent && (stale || late);
+        let shown = Shown {
+            touched: self.touch.map(|deadline| left(deadline, now)),
+            vivified: self.vivify.filter(|_| created).map(|deadline| left(deadline, now)),
+            won,
+            ..see(now, key, hit)
+        };
+        if won {
+            hit.win();
+        }
+        let vivified = self.vivify.filter(|_| created && !self.vivify_then_touch);
+        if let Some(deadline) = vivified.or(self.touch) {
+            hit.set_deadline(deadline);
+        }
+        shown
+    }
+}
+
+/// An item as it is.
+#[inline]
+fn see<'k>(now: u32, key: &'k [u8], hit: &Hit<'_>) -> Shown<'k> {
+    Shown {
+        key,
+        binary_key: hit.has_binary_key(),
+        flags: hit.flags(),
+        cas: hit.cas(),
+        len: hit.len(),
+        ttl: left(hit.deadline(), now),
+        touched: None,
+        vivified: None,
+        idle: hit.idle(now),
+        fetched: hit.was_fetched(),
+        sent: hit.is_won(),
+        stale: hit.is_stale(),
+        won: false,
+    }
+}
+
+/// Seconds until a deadline.
+pub(super) fn left(deadline: Deadline, now: u32) -> Ttl {
+    (deadline != 0).then(|| deadline.saturating_sub(now))
+}
+
+/// Answer one key.
+#[inline]
+pub(super) fn fetch(
+    cx: &Context<'_>,
+    session: &mut Session<'_>,
+    client: &mut ClientState,
+    (asked, flags): (&Fetch<'_>, &Flags<'_>),
+    hash: KeyHash,
+    out: &mut Vec<u8>,
+) -> Next {
+    if client.resume_at != 0 {
+        client.resume_at = 0; // its value is sent
+        return Next::Continue;
+    }
+    let key = asked.key;
+    let deeds = Deeds::of(cx, asked, flags);
+    let args = FetchArgs {
+        touches: deeds.touch.is_some(),
+        no_bump: flags.has(b'u'),
+        vivify: deeds.vivify.is_some(),
+        new_cas: flags.number(b'E'),
+        binary_key: flags.base64_key,
+    };
+    let mut reply = Reply::new(Style::Meta(*flags), out);
+    let found = session.fetch(key, hash, &args, cx.now, |mut hit, created| {
+        let shown = deeds.apply(cx.now, key, &mut hit, created);
+        answer(&mut reply, flags, &shown, hit)
+    });
+    match found {
+        Some(None) => Next::Continue,
+        Some(Some(pin)) => {
+            client.resume_at = 1;
+            Next::SendPinned(pin)
+        }
+        None => {
+            reply.miss(key);
+            Next::Continue
+        }
+    }
+}
+
+/// The front of the answer, and the value if it is wanted: a long one is not answered but pinned.
+#[inline]
+fn answer(
+    reply: &mut Reply<'_>,
+    flags: &Flags<'_>,
+    shown: &Shown<'_>,
+    mut hit: Hit<'_>,
+) -> Option<PinId> {
+    let with_value = flags.has(b'v') && flags.number(b'C') != Some(shown.cas);
+    reply.found(shown, with_value);
+    if !with_value {
+        return None;
+    }
+    if let Some(value) = hit.value() {
+        reply.value().extend_from_slice(value);
+    } else if shown.len > VALUE_IN_BUFFER_MAX {
+        return Some(hit.pin());
+    } else {
+        hit.copy_to(reply.value());
+    }
+    reply.value_end();
+    None
+}
+
+/// Describe an item without using it.
+pub(super) fn debug(
+    cx: &Context<'_>,
+    session: &mut Session<'_>,
+    key: &[u8],
+    style: Style<'_>,
+    hash: KeyHash,
+    out: &mut Vec<u8>,
+) -> Next {
+    cx.counters.cmd_meta.add(1);
+    let mut reply = Reply::new(style, out);
+    let found = session.peek(key, hash, cx.now, |hit| {
+        let (class, size) = (hit.class(), hit.size());
+        reply.described(&see(cx.now, key, &hit), class, size);
+    });
+    if found.is_none() {
+        reply.miss(key);
+    }
+    Next::Continue
+}

@@ -1,0 +1,271 @@
+//! What only few requests ask of an item: to be stale, to be won by one asker, to stand under a
+//! CAS that a client chose.
+//!
+//! Invariants: a mark belongs to a value; whoever stores a new one clears STALE and WON, except
+//! where a verb here says otherwise. An item's own CAS, once it has one, is what its clients see:
+//! whatever stamps the item writes it too.
+
+use super::geometry::HEADER_SIZE;
+use super::hash::KeyHash;
+use super::item::{Chain, ItemId, OWN_CAS_SIZE, mark, state};
+use super::lru::Lru;
+use super::shard::Shard;
+use super::{Deleted, FetchArgs, Keep, Seconds, SetArgs, SetMode, SetRare, Stored};
+
+impl<'a> SetArgs<'a> {
+    /// Append or prepend.
+    #[inline]
+    pub(super) fn joins(&self) -> bool {
+        matches!(self.mode, SetMode::Append | SetMode::Prepend)
+    }
+    /// As they are for what they create: an append that misses brings its own deadline.
+    #[inline]
+    pub(super) fn created(&self, old: Option<ItemId>) -> SetArgs<'a> {
+        match self.rare.vivify {
+            Some(deadline) if old.is_none() && self.joins() => SetArgs { deadline, ..*self },
+            _ => *self,
+        }
+    }
+}
+
+impl Shard {
+    /// The CAS that a client chose for this item, which has one; 0 under -C.
+    #[cold]
+    pub(super) fn own_cas(&self, id: ItemId) -> u64 {
+        let at = self.header(id).own_cas_offset();
+        let bytes = self.slabs.arena.bytes(id, at, OWN_CAS_SIZE);
+        let cas = u64::from_ne_bytes(bytes.try_into().expect("eight bytes of CAS"));
+        if self.settings.use_cas { cas } else { 0 }
+    }
+    fn set_own_cas(&mut self, id: ItemId, cas: u64) {
+        let at = self.header(id).own_cas_offset();
+        self.slabs.arena.bytes_mut(id, at, OWN_CAS_SIZE).copy_from_slice(&cas.to_ne_bytes());
+    }
+    /// The item has changed where it stands: a new CAS for it, a chosen one only if it has the
+    /// place for that.
+    pub(super) fn stamp(&mut self, id: ItemId, chosen: Option<u64>) {
+        let count = self.next_cas();
+        let header = self.header_mut(id);
+        header.set_cas(count);
+        if header.has_own_cas() {
+            self.set_own_cas(id, chosen.unwrap_or(self.cas_number(count)));
+        }
+    }
+    /// The marks of a new item, before its key is written.
+    #[cold]
+    pub(super) fn write_rare(&mut self, id: ItemId, rare: &SetRare) {
+        let header = self.header_mut(id);
+        if rare.binary_key {
+            header.add_marks(mark::BINARY_KEY);
+        }
+        if let Some(cas) = rare.new_cas {
+            header.add_own_cas();
+            self.set_own_cas(id, cas);
+        }
+    }
+
+    /// Whether a store that was given a CAS may replace this item.
+    pub(super) fn matches(&self, id: ItemId, wanted: u64, args: &SetArgs<'_>) -> bool {
+        let cas = self.cas(id);
+        let outdated = args.rare.invalidate && !args.joins() && wanted < cas;
+        self.settings.use_cas && (cas == wanted || outdated)
+    }
+    /// What an outdated value takes over from the item it replaces: its deadline, and whether
+    /// somebody was told to renew it.
+    pub(super) fn inherit(&mut self, args: &SetArgs<'_>, old: ItemId, new: ItemId) {
+        let outdated = args.compare.is_some_and(|cas| cas < self.cas(old));
+        if args.rare.invalidate && outdated {
+            let (deadline, won) = (self.header(old).deadline, self.header(old).marks(mark::WON));
+            let header = self.header_mut(new);
+            header.deadline = deadline;
+            header.add_marks(mark::STALE | won);
+        }
+    }
+    /// `put` for a store whose CAS may be outdated.
+    pub(super) fn put_compared(
+        &mut self,
+        args: &SetArgs<'_>,
+        value: &[u8],
+        old: ItemId,
+        now: Seconds,
+    ) -> Stored {
+        if args.compare.is_none_or(|cas| cas >= self.cas(old)) {
+            return self.put(args, value, Some(old), now);
+        }
+        let header = self.header(old);
+        let marks = mark::STALE | header.marks(mark::WON);
+        let args = SetArgs { deadline: header.deadline, ..*args };
+        let stored = self.put(&args, value, Some(old), now);
+        if let (Stored::Stored(_), Some(id)) = (stored, self.find(args.key, args.hash)) {
+            self.header_mut(id).add_marks(marks);
+        }
+        stored
+    }
+    /// Length of the value under a key; 0 if there is none.
+    pub(super) fn len_under(&self, key: &[u8], hash: KeyHash) -> usize {
+        self.find(key, hash).map_or(0, |id| self.value_len(id))
+    }
+
+    /// Look one key up, or create it; whether it was created.
+    #[inline]
+    pub(super) fn fetch(
+        &mut self,
+        key: &[u8],
+        hash: KeyHash,
+        args: &FetchArgs,
+        now: Seconds,
+    ) -> Option<(ItemId, bool)> {
+        let found = self.find_live(key, hash, now);
+        let (id, created) = match found {
+            Some(id) => (id, false),
+            None if args.vivify && self.create(key, hash, args, now) => {
+                (self.find(key, hash)?, true)
+            }
+            None => {
+                self.counts.misses.get += 1;
+                return None;
+            }
+        };
+        let (line, queue) = (self.line(id), self.header(id).queue());
+        let counts = &mut self.counts.classes[line];
+        if args.touches {
+            counts.touch_hits += 1;
+        } else {
+            counts.hits[queue as usize] += 1;
+        }
+        Some((id, created))
+    }
+    /// An empty item; `false` without memory.
+    #[cold]
+    fn create(&mut self, key: &[u8], hash: KeyHash, args: &FetchArgs, now: Seconds) -> bool {
+        let (new_cas, binary_key) = (args.new_cas, args.binary_key);
+        let rare = SetRare { new_cas, binary_key, ..SetRare::default() };
+        let (mode, compare) = (SetMode::Set, None);
+        let args = SetArgs { key, hash, flags: 0, deadline: 0, mode, compare, rare };
+        matches!(self.put(&args, b"", None, now), Stored::Stored(_))
+    }
+    /// A fetch is over.
+    #[inline]
+    pub(super) fn bump(&mut self, id: ItemId, now: Seconds) {
+        if Lru::fetched(&mut self.slabs.arena, id, self.settings.flat, now) {
+            self.promote(id);
+        }
+    }
+
+    /// A delete that keeps the item.
+    #[cold]
+    pub(super) fn keep(
+        &mut self,
+        mut id: ItemId,
+        hash: KeyHash,
+        keep: &Keep,
+        now: Seconds,
+    ) -> Deleted {
+        if let Some(flags) = keep.empty {
+            let Some(emptied) = self.empty_item(id, hash, flags, keep, now) else {
+                return Deleted::OutOfMemory;
+            };
+            id = emptied;
+            if !keep.invalidate {
+                let line = self.line(id);
+                self.counts.classes[line].delete_hits += 1;
+                return Deleted::Deleted;
+            }
+        } else if keep.new_cas.is_some() {
+            let Some(moved) = self.make_room_for_cas(id, hash, now) else {
+                return Deleted::OutOfMemory;
+            };
+            id = moved;
+        }
+        self.stamp(id, keep.new_cas);
+        let header = self.header_mut(id);
+        header.add_marks(mark::STALE);
+        header.clear_marks(mark::WON);
+        if let Some(deadline) = keep.deadline {
+            self.set_deadline(id, deadline);
+        }
+        Deleted::Deleted
+    }
+    /// Replace an item by an empty one under the CAS asked for, or its old one.
+    fn empty_item(
+        &mut self,
+        id: ItemId,
+        hash: KeyHash,
+        flags: u32,
+        keep: &Keep,
+        now: Seconds,
+    ) -> Option<ItemId> {
+        let key = self.key(id).to_vec();
+        let header = self.header(id);
+        let binary_key = header.has(mark::BINARY_KEY);
+        let new_cas = Some(keep.new_cas.unwrap_or(self.cas(id)));
+        let rare = SetRare { new_cas, binary_key, ..SetRare::default() };
+        let (deadline, mode, compare) = (keep.deadline.unwrap_or(0), SetMode::Set, None);
+        let args = SetArgs { key: &key, hash, flags, deadline, mode, compare, rare };
+        match self.put(&args, b"", Some(id), now) {
+            Stored::Stored(_) => self.find(&key, hash),
+            _ => None,
+        }
+    }
+
+    /// Move an item to where a CAS of its own fits before its key; where it is now. `None`
+    /// without memory: it stays.
+    pub(super) fn make_room_for_cas(
+        &mut self,
+        id: ItemId,
+        hash: KeyHash,
+        now: Seconds,
+    ) -> Option<ItemId> {
+        let old = *self.header(id);
+        if old.has_own_cas() || !self.settings.use_cas {
+            return Some(id);
+        }
+        let chained = old.is(state::CHAINED);
+        // The bytes in the item's own chunk: a chained one has its value elsewhere.
+        let used = old.value_offset() + if chained { Chain::SIZE } else { old.value_len() };
+        let class = match self.slabs.class_for(used + OWN_CAS_SIZE) {
+            Some(class) => class,
+            None => return self.chain_with_cas(id, hash, now),
+        };
+        self.held = Some(id);
+        let taken = self.take_chunk(class, now);
+        self.held = None;
+        let new = taken?;
+        let (line, size) = (self.line(id), self.size(id));
+        self.lru[line].unlink(&mut self.slabs.arena, id, size);
+        let (front, behind) = (old.own_cas_offset(), used - old.own_cas_offset());
+        self.slabs.arena.copy((id, HEADER_SIZE), (new, HEADER_SIZE), front - HEADER_SIZE);
+        self.slabs.arena.copy((id, front), (new, front + OWN_CAS_SIZE), behind);
+        *self.header_mut(new) = old;
+        self.header_mut(new).add_own_cas();
+        self.index.replace(hash, id, new);
+        if chained {
+            self.adopt_chunks(new);
+            self.rename_pins(id, new);
+        }
+        self.header_mut(id).state &= !(state::LINKED | state::PINNED | state::CHAINED);
+        self.slabs.push(id);
+        let (line, size_now) = (self.line(new), self.size(new));
+        self.lru[line].link(&mut self.slabs.arena, new, old.queue(), size_now);
+        self.slabs.expires(new, old.deadline);
+        self.counts.resize(size, size_now, self.settings.track_sizes);
+        Some(new)
+    }
+    /// The same for an item that fills the largest chunk: its value moves to a chain.
+    #[cold]
+    fn chain_with_cas(&mut self, id: ItemId, hash: KeyHash, now: Seconds) -> Option<ItemId> {
+        let (key, mut value) = (self.key(id).to_vec(), Vec::new());
+        self.copy_value(id, &mut value);
+        let (old, flags) = (*self.header(id), self.flags(id));
+        let binary_key = old.has(mark::BINARY_KEY);
+        let rare = SetRare { new_cas: Some(0), binary_key, ..SetRare::default() };
+        let (deadline, mode, compare) = (old.deadline, SetMode::Set, None);
+        let args = SetArgs { key: &key, hash, flags, deadline, mode, compare, rare };
+        let Stored::Stored(_) = self.put(&args, &value, Some(id), now) else { return None };
+        let new = self.find(&key, hash)?;
+        let header = self.header_mut(new);
+        header.add_marks(old.marks(mark::ALL));
+        header.accessed = old.accessed;
+        Some(new)
+    }
+}
