@@ -1,8 +1,9 @@
 //! What an item is: its id, its header, the queue it stands in, when it was last used.
 //!
 //! An item in its chunk: header (24) · client flags (4, only when not 0) · own CAS (8, only when a
-//! client chose it) · key · value. An item too long for one chunk is *chained*: the value's place holds a [`Chain`], and the bytes stand
-//! in chunks of their own, each behind a header whose key length is 0.
+//! client chose it) · key · value. An item too long for one chunk is *chained*: the value's place
+//! holds a [`Chain`], and the bytes stand in chunks of their own, each behind a header whose key
+//! length is 0.
 
 use std::num::NonZeroU32;
 
