@@ -1,0 +1,179 @@
+//! The soak: mixed load at full memory for as long as wanted, from clients that behave and clients
+//! that do not. Nothing wrong is ever answered, memory stays within its limit and does not creep,
+//! every invariant holds at any time, the counters add up, and the end is orderly.
+//!
+//! `soak_short` is part of every test run; `soak_long` takes its seconds from
+//! `SLABD_SOAK_SECONDS` (scripts/soak.sh).
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod load;
+mod sizes;
+mod talk;
+mod value;
+mod vandals;
+mod watch;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use common::{Rng, Server, foreign_server};
+use value::HEAD;
+
+/// Limit on item memory, in MiB.
+const LIMIT_MIB: u64 = 64;
+/// Clients that behave, and clients that do not.
+const CLIENTS: u64 = 6;
+const VANDALS: u64 = 3;
+
+#[test]
+fn soak_short() {
+    soak(Duration::from_secs(20));
+}
+
+#[test]
+#[ignore = "minutes long: scripts/soak.sh"]
+fn soak_long() {
+    let seconds = std::env::var("SLABD_SOAK_SECONDS").ok();
+    let seconds = seconds.map_or(600, |text| text.parse().expect("a number of seconds"));
+    soak(Duration::from_secs(seconds));
+}
+
+/// What all threads of a soak share.
+#[derive(Default)]
+pub struct Shared {
+    /// Set at the end, and when one fails.
+    stop: AtomicBool,
+    requests: AtomicU64,
+    lookups: AtomicU64,
+    hits: AtomicU64,
+    /// Connections of vandals so far.
+    vandals: AtomicU64,
+    /// Values that were received in pieces and found no room.
+    refused_uploads: AtomicU64,
+    /// When the last flush that has been answered was sent.
+    flushed_at: Mutex<Option<Instant>>,
+}
+
+impl Shared {
+    fn flushed(&self) -> Option<Instant> {
+        *self.flushed_at.lock().expect("not poisoned")
+    }
+
+    /// Something well-formed was refused. There is always something to evict, so only a value
+    /// received in pieces may be: when unfinished ones of others hold all the memory they may.
+    fn refusal(&self, answer: &str, request_len: usize) {
+        let known = answer.starts_with("SERVER_ERROR out of memory");
+        assert!(known && request_len > 64 << 10, "{request_len} bytes: {answer}");
+        self.refused_uploads.fetch_add(1, Relaxed);
+    }
+}
+
+/// Stops everybody when its thread fails.
+struct StopIfPanicking<'a>(&'a Shared);
+
+impl Drop for StopIfPanicking<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.stop.store(true, Relaxed);
+        }
+    }
+}
+
+/// Lengths of values: most are small, some are received and sent in pieces.
+pub fn load_size(rng: &mut Rng) -> usize {
+    HEAD + match rng.below(1000) {
+        0..5 => (64 << 10) + rng.below(834_000),
+        5..50 => (4 << 10) + rng.below(60 << 10),
+        50..300 => 500 + rng.below(3500),
+        _ => rng.below(500),
+    }
+}
+
+fn soak(duration: Duration) {
+    if foreign_server() {
+        eprintln!("skipped: the server under test has no debugcheck");
+        return;
+    }
+    let deadlines = "request_timeout=5,body_timeout=5,write_timeout=5";
+    let limit = LIMIT_MIB.to_string();
+    let mut server = Server::with(&["-m", &limit, "-t", "2", "-o", deadlines]);
+    let shared = Shared::default();
+    let address = server.address();
+    let (mut clients, watched) = std::thread::scope(|scope| {
+        let shared = &shared;
+        let clients: Vec<_> = (1..=CLIENTS)
+            .map(|owner| {
+                scope.spawn(move || {
+                    let _guard = StopIfPanicking(shared);
+                    load::Client::new(owner, address, shared).run()
+                })
+            })
+            .collect();
+        for seed in 1..=VANDALS {
+            scope.spawn(move || {
+                let _guard = StopIfPanicking(shared);
+                vandals::run(seed, address, shared);
+            });
+        }
+        let _guard = StopIfPanicking(shared);
+        let watched = watch::watch(&server, shared, duration);
+        shared.stop.store(true, Relaxed);
+        let join = |client: std::thread::ScopedJoinHandle<'_, _>| client.join();
+        let clients: Result<Vec<_>, _> = clients.into_iter().map(join).collect();
+        (clients.expect("no client fails"), watched)
+    });
+    let held: usize = clients.iter_mut().map(load::Client::count_lasting).sum();
+    drop(clients);
+    report(&shared, &watched, duration);
+    watched.assert_within(LIMIT_MIB << 20, duration);
+    assert_counters(&server, held as u64);
+    assert_orderly_end(&mut server);
+}
+
+fn report(shared: &Shared, watched: &watch::Watched, duration: Duration) {
+    let count = |counter: &AtomicU64| counter.load(Relaxed);
+    eprintln!(
+        "soak of {} s: {} requests, {} lookups ({} hits), {} bad clients, {} uploads refused",
+        duration.as_secs(),
+        count(&shared.requests),
+        count(&shared.lookups),
+        count(&shared.hits),
+        count(&shared.vandals),
+        count(&shared.refused_uploads),
+    );
+    eprintln!("{watched}");
+}
+
+/// What the statistics say agrees with itself and with what the clients found at the end.
+fn assert_counters(server: &Server, held: u64) {
+    server.eventually("all are gone", |server| server.stat("curr_connections") == 1);
+    let mut talk = server.client();
+    talk.send("debugcheck\r\n").expect("OK\r\n");
+    let stats = talk.stats("");
+    let stat = |name: &str| stats[name].parse::<u64>().expect("a number");
+    assert_eq!(stat("cmd_get"), stat("get_hits") + stat("get_misses"));
+    assert_eq!(stat("cmd_touch"), stat("touch_hits") + stat("touch_misses"));
+    assert!(stat("bytes") <= stat("limit_maxbytes"));
+    assert!(stat("total_items") <= stat("cmd_set") + stat("incr_hits") + stat("decr_hits"));
+    assert!(held <= stat("curr_items"), "{held} were found, of {}", stat("curr_items"));
+    assert!(stat("curr_items") + stat("evictions") <= stat("total_items"));
+    for name in ["uploads", "upload_bytes", "pins", "pinned_dead_bytes"] {
+        assert_eq!(stat(name), 0, "{name}");
+    }
+    let items = talk.stats("items");
+    let numbers = items.iter().filter(|(name, _)| name.ends_with(":number"));
+    let sum: u64 = numbers.map(|(_, number)| number.parse::<u64>().expect("a number")).sum();
+    assert_eq!(sum, stat("curr_items"));
+    assert!(stat("evictions") > 0, "memory was full");
+}
+
+fn assert_orderly_end(server: &mut Server) {
+    server.signal("TERM");
+    let status = server.wait_exit(Duration::from_secs(10));
+    assert_eq!(status.code(), Some(0), "{}", server.log());
+    let log = server.log();
+    assert!(!log.contains("panicked"), "{log}");
+}
