@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, BenchmarkGroup, Criterion, Throughput};
 use criterion::{criterion_group, criterion_main, measurement::WallTime};
-use slabd::store::{DeleteArgs, SetArgs, SetMode, SetRare, Store, StoreConfig};
+use slabd::store::{Background, DeleteArgs, SetArgs, SetMode, SetRare, Store, StoreConfig};
 
 /// Requests measured together.
 const BATCH: usize = 1024;
@@ -39,6 +39,7 @@ fn store(megabytes: u64, threads: usize) -> Store {
         crawler: true,
         hash_power: 0,
         seed: Some(42),
+        background: Background::default(),
     })
     .expect("memory for the store")
 }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{Context, Next, exptime};
+use super::{Context, Next, exptime, tuning};
 use crate::ops::logging;
 use crate::ops::stats::{self, Sources};
 use crate::protocol::{Admin, ClientError, Exptime, Forbidden, Reply, ShutdownMode, Stats, Style};
@@ -18,6 +18,9 @@ const CLASS_IDS: u32 = 64;
 
 /// Longest number that cachedump reads, in digits; leading zeros count (PROTOCOL 1.2).
 const DIGITS_MAX: usize = 11;
+
+/// Behind this answer nothing counts as unanswered: `mn` sends what came before it.
+const FLUSHES: &[u8] = b"MN\r\n";
 
 /// What the settings forbid. A refused flush_all counts all the same.
 pub(super) fn refusal(cx: &Context<'_>, admin: &Admin<'_>) -> Option<Forbidden> {
@@ -42,6 +45,7 @@ pub(super) fn admin(
     style: Style<'_>,
     out: &mut Vec<u8>,
 ) -> Next {
+    let unanswered = out.len() > cx.output_begin && !out.ends_with(FLUSHES);
     let mut reply = Reply::new(style, out);
     match *admin {
         Admin::FlushAll { delay } => {
@@ -65,6 +69,10 @@ pub(super) fn admin(
         Admin::Shutdown(ShutdownMode::Invalid) => reply.line("CLIENT_ERROR invalid shutdown mode"),
         Admin::Stats(Stats::Conns) => return Next::DescribeConnections,
         Admin::Stats(stats) => answer_stats(cx, stats, &mut reply),
+        Admin::Slabs(slabs) => tuning::slabs(cx, slabs, &mut reply),
+        Admin::Lru(lru) => tuning::lru(cx, lru, &mut reply),
+        Admin::Crawler(crawler) => return tuning::crawler(cx, crawler, unanswered, &mut reply),
+        Admin::MemoryLimit(mebibytes) => tuning::memory_limit(cx, mebibytes, &mut reply),
         #[cfg(feature = "debug-commands")]
         Admin::DebugTime(asked) => {
             use crate::protocol::DebugTime;

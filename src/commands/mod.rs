@@ -13,9 +13,12 @@ mod exptime;
 mod get;
 mod meta;
 mod set;
+mod stream;
+mod tuning;
 
 pub use access::{Access, Credentials, conclude, knock};
 pub use set::finish_upload;
+pub use stream::{Produced, Producer};
 
 use crate::ops::{VERSION, config::Config, counters::WorkerCounters, shared::Shared};
 use crate::protocol::{Command, Forbidden, KeptStyle, Reply, Request, Style};
@@ -35,6 +38,8 @@ pub struct Context<'a> {
     pub now: u32,
     /// A get stops, to be resumed, once the connection's output holds this many bytes.
     pub output_max: usize,
+    /// Where in the output this connection's replies of this turn begin.
+    pub output_begin: usize,
 }
 
 /// What a connection remembers between requests.
@@ -58,6 +63,8 @@ pub enum Next {
     /// Send the value behind `pin` in slices, then what ends a value, then execute the same request
     /// again (`ClientState::resume_at` stands behind the key).
     SendPinned(PinId),
+    /// The request is done, but for the rest of its answer: send what the producer makes.
+    Stream(Producer),
     /// The next `len` bytes of the stream, and what ends a value, are this upload's. Answer with
     /// `commands::finish_upload`.
     Receive {

@@ -4,6 +4,7 @@ mod admin;
 mod counters;
 mod retrieval;
 mod storage;
+mod tuning;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Relaxed;
@@ -86,6 +87,13 @@ impl Cache {
                     self.store.unpin(pin);
                     out.extend_from_slice(b"\r\n");
                 }
+                Next::Stream(mut producer) => {
+                    let now = self.shared.now.load(Relaxed);
+                    let (store, shared) = (&self.store, &self.shared);
+                    while producer.produce(store, shared, now, out) == Produced::More {}
+                    producer.release(&self.store);
+                    return 0;
+                }
                 Next::Receive { upload, len, style } => {
                     return self.receive(upload, len as usize, &style, behind, out);
                 }
@@ -109,6 +117,7 @@ impl Cache {
             counters: &self.shared.workers[0],
             now: self.shared.now.load(Relaxed),
             output_max: self.output_max,
+            output_begin: 0,
         };
         execute(&cx, &mut self.store.session(), &mut self.client, request, hashes, out)
     }
@@ -132,6 +141,7 @@ impl Cache {
             counters: &self.shared.workers[0],
             now,
             output_max: self.output_max,
+            output_begin: 0,
         };
         let terminated = &behind[len..len + 2] == b"\r\n";
         finish_upload(&cx, upload, terminated, style, len as u32, out);

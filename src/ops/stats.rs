@@ -10,10 +10,6 @@
 //! | `response_obj_*`, `read_buf_*` | no such pools: see `buffer_bytes` |
 //! | `proxy_*`, `extstore_*`, `*_extstore`, `ext_*`, `memory_file` | no proxy, no flash tier |
 //! | `ssl_*`, `time_since_server_cert_refresh` | no TLS yet |
-//! | `slab_reassign_busy_*`, `slab_reassign_last_busy_status` | pages move under their lock |
-//! | `slab_reassign_running` | likewise: never seen half done |
-//! | `slab_reassign_chunk_rescues` | in `slab_reassign_rescues` |
-//! | `slab_reassign_inline_reclaim` | in `reclaimed` |
 //! | `lrutail_reflocked`, `lru_bumps_dropped` | no reference counts, no queue of bumps |
 //! | `log_*` | no `watch` yet |
 //! | `*_napi_ids`, `round_robin_fallback` | connections go to the least loaded worker |

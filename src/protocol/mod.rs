@@ -1,7 +1,9 @@
 //! Bytes ⇄ requests and replies. No sockets, no store, no clock: pure functions.
 
+mod admin;
 pub mod base64;
 mod binary;
+mod dump;
 mod flags;
 pub mod limits;
 mod login;
@@ -12,6 +14,8 @@ mod request;
 mod text;
 mod token;
 
+pub use admin::*;
+pub use dump::Dumped;
 pub use flags::{Flags, FlagsIter};
 pub use reply::{About, AuthReply, Number, Reply, Shown, Status, Ttl};
 pub use request::*;

@@ -6,7 +6,7 @@
 
 use super::base64::Decoded;
 use super::token::{find_space, skip_spaces};
-use super::{ClientError, Flags, Protocol, binary};
+use super::{ClientError, Crawler, Flags, Lru, Protocol, Slabs, binary};
 
 /// One request: what to do, and what the answer needs to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -402,6 +402,14 @@ pub enum Admin<'a> {
     Verbosity(u32),
     /// `shutdown [graceful]`
     Shutdown(ShutdownMode),
+    /// `slabs …`
+    Slabs(Slabs),
+    /// `lru …`
+    Lru(Lru),
+    /// `lru_crawler …`
+    Crawler(Crawler),
+    /// `cache_memlimit <MiB>`
+    MemoryLimit(u32),
     /// Feature `debug-commands`: move the daemon's clock.
     #[cfg(feature = "debug-commands")]
     DebugTime(DebugTime),

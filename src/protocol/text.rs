@@ -4,6 +4,8 @@
 //! is whole, so there is no half-parsed state: a caller that came too early comes again with the
 //! same front. `0 <= scanned <= position of LF < line length <= request length <= input length`.
 
+mod admin;
+
 use super::limits::{KEY_MAX, LINE_MAX, LINE_MIN, LINE_SPACES_MAX};
 use super::limits::{VALUE_IN_BUFFER_MAX, VALUE_LEN_MAX};
 use super::token::{self, Words};
@@ -142,6 +144,7 @@ fn other<'a>(frame: Frame<'a>, line: &'a [u8]) -> Parsed<'a> {
         b"flush_all" => flush_all(frame, words),
         b"verbosity" => verbosity(frame, words),
         b"shutdown" => shutdown(frame, words),
+        b"slabs" | b"lru" | b"lru_crawler" | b"cache_memlimit" => admin::parse(frame, word, words),
         #[cfg(feature = "debug-commands")]
         b"debugtime" => debugtime(frame, words),
         b"mg" => meta::get(frame, rest),

@@ -15,11 +15,11 @@ use super::buffer::Buffer;
 use super::limits::{
     CARRY_MAX, DRAIN_BYTES_MAX, DRAIN_S, OUTPUT_LOW, OWN_SLACK, READ_MAX, UPLOAD_RATE_MIN,
 };
-use crate::commands::{Access, ClientState, Credentials};
+use crate::commands::{Access, ClientState, Credentials, Producer};
 use crate::ops::config::Config;
 use crate::ops::counters::WorkerCounters;
 use crate::protocol::{ClientError, KeptStyle, Protocol};
-use crate::store::{PinId, Store, UploadId};
+use crate::store::{Store, UploadId};
 
 /// One client.
 #[derive(Debug)]
@@ -83,8 +83,9 @@ pub(super) enum Phase {
     Swallow { left: u64, line: Due },
     /// The output is above its mark: the request at the front of the input is to be run again.
     Paused,
-    /// As above, but first the rest of this value is due.
-    Send(PinId),
+    /// The rest of a long answer is due. After a value the request at the front of the input is to
+    /// be run again; after anything else the next one is.
+    Send(Producer),
     /// Other workers are being asked; theirs and our own lines collect here.
     Parked(Box<Parked>),
     /// A password is being checked.
@@ -215,7 +216,7 @@ impl<S> Connection<S> {
                     store.drop_upload(id);
                 }
             }
-            Phase::Send(pin) => store.unpin(pin),
+            Phase::Send(producer) => producer.release(store),
             _ => {}
         }
     }

@@ -54,13 +54,14 @@ pub(super) const OUTPUT_MARK_TIGHT: usize = 32 << 10;
 /// A paused connection goes on when it owes no more than this.
 pub(super) const OUTPUT_LOW: usize = 16 << 10;
 
-/// A pinned value is copied in slices of this size, one lock each.
-pub(super) const PIN_SLICE: usize = 64 << 10;
+/// A long answer is made ahead of its socket by at most this much, and the piece that passes it:
+/// what a slow reader of one costs.
+pub(super) const STREAM_AHEAD: usize = 128 << 10;
+const _: () = assert!(OUTPUT_MARK >= STREAM_AHEAD + (64 << 10));
 
-/// A pinned value is read ahead of its socket by at most this much: what a slow reader of a large
-/// value costs.
-pub(super) const PIN_AHEAD: usize = 128 << 10;
-const _: () = assert!(PIN_AHEAD >= PIN_SLICE && OUTPUT_MARK >= PIN_AHEAD + PIN_SLICE);
+/// Pieces of a long answer in one turn. A value's are 64 KiB; a dump's take some 30 microseconds
+/// each, whatever they yield, and others wait meanwhile.
+pub(super) const STREAM_PIECES: usize = 2;
 const _: () = assert!(TURN_BYTES_MAX >= VALUE_IN_BUFFER_MAX);
 
 /// Bytes that all connections together may own (partial requests, unread replies) before those

@@ -13,24 +13,28 @@ use super::common::Common;
 /// A tenth of a second: `now` is late by that much at most, and a round of upkeep stays short.
 const ROUND: Duration = Duration::from_millis(100);
 
-/// Between two steps of a round: whoever waits for a lock gets it first.
+/// Between two steps of a round, and of a page's move: whoever waits for a lock gets it first.
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// Steps of a round at most.
-const STEPS_MAX: usize = 16;
+const STEPS_MAX: u32 = 16;
+
+/// While a page is being moved, and so there are steps all the time, a round begins with every so
+/// many of them.
+const ROUND_STEPS: u32 = (ROUND.as_millis() / PAUSE.as_millis()) as u32;
 
 /// Work until `stop` is dropped.
 pub(super) fn run(common: &Arc<Common>, clock: Clock, stop: &Receiver<()>) {
-    while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(ROUND) {
-        common.shared.tick(clock.elapsed_s());
-        let now = common.shared.now.load(Relaxed);
-        for _ in 0..STEPS_MAX {
-            if !common.store.maintain(now) {
-                break;
-            }
-            if stop.recv_timeout(PAUSE) != Err(RecvTimeoutError::Timeout) {
-                return;
-            }
+    let (mut pause, mut steps, mut tending) = (ROUND, 0, false);
+    while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(pause) {
+        if pause == ROUND || steps == ROUND_STEPS {
+            common.shared.tick(clock.elapsed_s());
+            (steps, tending) = (0, true);
         }
+        steps += 1;
+        let now = common.shared.now.load(Relaxed);
+        tending = tending && steps <= STEPS_MAX && common.store.maintain(now);
+        let moving = common.store.move_pages(now);
+        pause = if tending || moving { PAUSE } else { ROUND };
     }
 }

@@ -4,11 +4,11 @@
 use std::ops::Range;
 
 use super::connection::{Connection, Due, Login, Parked, Phase, Upload, body_deadline};
-use super::limits::{BUCKETS_AHEAD, ITEMS_AHEAD, LOG_LINE_MAX, PIN_AHEAD, PIN_SLICE};
+use super::limits::{BUCKETS_AHEAD, ITEMS_AHEAD, LOG_LINE_MAX, STREAM_AHEAD, STREAM_PIECES};
 use super::stage::{Effects, Env, Step, What};
-use crate::commands::{self, Context, Next};
+use crate::commands::{self, Context, Next, Produced, Producer};
 use crate::protocol::{About, Reply, Request, Status, Style};
-use crate::store::{KeyHash, PinRead, Received, Session};
+use crate::store::{KeyHash, Received, Session};
 
 /// How errors of the parser are answered: it has decided about noreply already.
 const LOUD: Style<'static> = Style::Text { noreply: false, with_cas: false };
@@ -165,6 +165,7 @@ impl<'v, 'e> Visit<'v, 'e> {
             counters: env.counters,
             now: env.now,
             output_max: begin + env.output_mark.saturating_sub(conn.output.len()),
+            output_begin: begin,
         }
     }
 
@@ -188,8 +189,13 @@ impl<'v, 'e> Visit<'v, 'e> {
                 return Some(false);
             }
             Next::SendPinned(pin) => {
-                conn.phase = Phase::Send(pin);
+                let protocol = conn.protocol.expect("something was asked");
+                conn.phase = Phase::Send(Producer::Value(pin, protocol));
                 return if self.pump(conn, begin) { None } else { Some(false) };
+            }
+            Next::Stream(producer) => {
+                conn.phase = Phase::Send(producer);
+                self.pump(conn, begin);
             }
             Next::Receive { upload, len, style } => {
                 let deadline = body_deadline(self.env.config, len, self.env.now);
@@ -223,28 +229,31 @@ impl<'v, 'e> Visit<'v, 'e> {
         Some(true)
     }
 
-    /// Append slices of the pinned value, up to what a connection may be ahead of its socket;
-    /// whether that was all of it.
+    /// Append pieces of a long answer, up to what a connection may be ahead of its socket; whether
+    /// that was all of it.
     fn pump<S>(&mut self, conn: &mut Connection<S>, begin: usize) -> bool {
         self.session.release();
-        let Phase::Send(pin) = std::mem::take(&mut conn.phase) else { return true };
-        while conn.output.len() + self.out.len() - begin < PIN_AHEAD {
-            match self.env.store.read_pin(&pin, PIN_SLICE, self.out) {
-                PinRead::More => {}
-                PinRead::Done => {
-                    let protocol = conn.protocol.expect("something was asked");
-                    self.out.extend_from_slice(protocol.value_end());
-                    self.env.store.unpin(pin);
+        let Phase::Send(mut producer) = std::mem::take(&mut conn.phase) else { return true };
+        let (store, shared, now) = (self.env.store, self.env.shared, self.env.now);
+        // The reader has taken what was made before, or this would not be its turn.
+        conn.sent_at = now;
+        for _ in 0..STREAM_PIECES {
+            if conn.output.len() + self.out.len() - begin >= STREAM_AHEAD {
+                break;
+            }
+            match producer.produce(store, shared, now, self.out) {
+                Produced::More => {}
+                Produced::Done => {
+                    producer.release(store);
                     return true;
                 }
-                PinRead::Revoked => {
-                    // Half a value was sent, and nothing can be said about it but goodbye.
+                Produced::Broken => {
                     conn.failed = true;
                     break;
                 }
             }
         }
-        conn.phase = Phase::Send(pin);
+        conn.phase = Phase::Send(producer);
         false
     }
 

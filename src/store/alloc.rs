@@ -31,6 +31,15 @@ pub(super) const DOOMED_STEP: usize = 64;
 /// A class's claim to another page is weighed once in at least this many evictions.
 const CLAIM_EVERY: u32 = 16;
 
+/// Which items of a page that is to be emptied are worth another place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// Those that proved it: COLD ones go.
+    Used,
+    /// All that live; others are evicted for them.
+    All,
+}
+
 /// Who found a dead item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reaper {
@@ -83,6 +92,9 @@ impl Shard {
 
     fn evict_for(&mut self, class: ClassId, now: Seconds) -> Option<ItemId> {
         self.pressure[class] += 1;
+        if self.settings.background.automove == 2 {
+            self.page_wanted = Some(class);
+        }
         if self.pressure[class] >= CLAIM_EVERY.max(self.slabs.per_page(class) as u32 / 8) {
             self.pressure[class] = 0;
             if self.claims_a_page(class, now) && self.steal_page(class, now) {
@@ -184,7 +196,8 @@ impl Shard {
                 self.reap_item(id, now, Reaper::Store);
                 return true;
             } else if header.is(state::ACTIVE) && look + 1 < TAIL_LOOKS {
-                self.lru[line].shift(&mut self.slabs.arena, id, Queue::Warm, size);
+                let to = if self.settings.flat { Queue::Cold } else { Queue::Warm };
+                self.lru[line].shift(&mut self.slabs.arena, id, to, size);
                 self.counts.classes[line].moves_to_warm += 1;
             } else {
                 self.evict(id, now);
@@ -195,7 +208,7 @@ impl Shard {
     }
 
     /// The item that is next in line to go.
-    fn tail(&self, line: ClassId) -> Option<ItemId> {
+    pub(super) fn tail(&self, line: ClassId) -> Option<ItemId> {
         let lists = [Queue::Cold, Queue::Hot, Queue::Warm, Queue::Temp];
         lists.iter().find_map(|&queue| self.lru[line].list(queue).tail)
     }
@@ -229,12 +242,17 @@ impl Shard {
     /// Whether another class keeps items that have been idle for clearly longer than those this
     /// class is evicting: then a page is worth more here.
     fn claims_a_page(&self, class: ClassId, now: Seconds) -> bool {
+        let background = &self.settings.background;
+        if background.automove == 0 {
+            return false;
+        }
         let mine = self.lru[class].tail_age(&self.slabs.arena, Queue::Cold, now);
-        self.donor(class, now).is_some_and(|(_, age)| age > mine + mine / 2 + 1)
+        let younger = |age: u32| f64::from(mine + 1) < f64::from(age) * background.automove_ratio;
+        self.donor(class, now).is_some_and(|(_, age)| younger(age))
     }
 
     /// The class whose tail has been idle longest, of those with a page to spare.
-    fn donor(&self, class: ClassId, now: Seconds) -> Option<(ClassId, u32)> {
+    pub(super) fn donor(&self, class: ClassId, now: Seconds) -> Option<(ClassId, u32)> {
         let age = |c: ClassId| {
             let tail = self.tail(c)?;
             Some((c, self.header(tail).accessed.age(now)))
@@ -276,7 +294,7 @@ impl Shard {
     }
 
     /// The page that goes when the item does: of a chained one, that of its first chunk.
-    fn page_to_empty(&self, id: ItemId) -> usize {
+    pub(super) fn page_to_empty(&self, id: ItemId) -> usize {
         let first = if self.header(id).is(state::CHAINED) { self.chain(id).first } else { None };
         first.unwrap_or(id).page()
     }
@@ -288,28 +306,63 @@ impl Shard {
         }
         self.slabs.close(page);
         for id in self.slabs.chunks(page) {
-            let header = *self.header(id);
-            if header.is_chain_chunk() {
-                let owner = header.prev.expect("a chunk of a chain has an owner");
-                if !self.relocate_chunk(owner, id) {
-                    self.evict_for_page(owner, now);
-                    self.free_doomed(usize::MAX);
-                }
-            } else if header.is_item() {
-                let kept = !self.is_dead(&header, now)
-                    && (header.is(state::ACTIVE) || header.queue() != Queue::Cold)
-                    && self.relocate(id);
-                if !kept {
-                    self.evict_for_page(id, now);
-                    self.free_doomed(usize::MAX);
-                }
-            }
+            self.vacate(id, Keep::Used, now);
+            self.free_doomed(usize::MAX);
         }
         true
     }
 
+    /// Free one chunk, which is not in use, of a closed page: what is worth it finds another
+    /// place in its class, the rest goes. `false`: under -M there is no other place.
+    pub(super) fn vacate(&mut self, id: ItemId, keep: Keep, now: Seconds) -> bool {
+        let header = *self.header(id);
+        let item = if header.is_chain_chunk() {
+            header.prev.expect("a chunk of a chain has an owner")
+        } else if header.is_item() {
+            id
+        } else {
+            return true;
+        };
+        let dead = self.is_dead(self.header(item), now);
+        let used = item != id || header.is(state::ACTIVE) || header.queue() != Queue::Cold;
+        let worthy = !dead && (used || keep == Keep::All);
+        if worthy && (self.replace_chunk(item, id) || self.make_room(item, id, keep, now)) {
+            return true;
+        }
+        if !dead && !self.settings.evict {
+            return false;
+        }
+        self.evict_for_page(item, now);
+        true
+    }
+
+    /// Evict others of the class until the chunk finds another place.
+    fn make_room(&mut self, item: ItemId, id: ItemId, keep: Keep, now: Seconds) -> bool {
+        if keep != Keep::All || !self.settings.evict {
+            return false;
+        }
+        let class = self.slabs.class_of(id);
+        let held = self.held.replace(item);
+        let mut done = false;
+        for _ in 0..EVICTIONS {
+            if done || !self.evict_one(class, now) {
+                break;
+            }
+            self.free_doomed(DOOMED_STEP);
+            done = self.replace_chunk(item, id);
+        }
+        self.held = held;
+        done
+    }
+
+    /// Move a chunk, of a chain or an item of its own, to another place in its class.
+    fn replace_chunk(&mut self, item: ItemId, id: ItemId) -> bool {
+        if item == id { self.relocate(id) } else { self.relocate_chunk(item, id) }
+    }
+
     fn evict_for_page(&mut self, id: ItemId, now: Seconds) {
         if self.is_dead(self.header(id), now) {
+            self.counts.reassign_reclaimed += 1;
             self.reap_item(id, now, Reaper::Store);
         } else {
             self.counts.reassign_evictions += 1;
@@ -318,7 +371,7 @@ impl Shard {
     }
 
     /// A chunk that cannot be moved or freed now: of an item being built, received, read or held.
-    fn is_in_use(&self, id: ItemId) -> bool {
+    pub(super) fn is_in_use(&self, id: ItemId) -> bool {
         let header = self.header(id);
         let item = if header.is_item() {
             id

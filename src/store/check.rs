@@ -122,7 +122,7 @@ impl Shard {
                     earliest = deadline;
                 }
             }
-            self.slabs.assert_page(page, in_use, earliest);
+            self.slabs.assert_page(page, in_use, earliest, self.moving);
             in_use_total += in_use;
         }
         assert_eq!(in_use_total, listed.len() + owned.len(), "shard: every chunk is in a page");

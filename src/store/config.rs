@@ -47,6 +47,77 @@ pub struct StoreConfig {
     pub hash_power: u32,
     /// Seed of the key hash; `None`: random per process.
     pub seed: Option<u64>,
+    /// What only background work needs to know.
+    pub background: Background,
+}
+
+/// How pages move by themselves, and how a crawl that was asked for goes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Background {
+    /// Pages may be moved on request, and by the policy below.
+    pub reassign: bool,
+    /// 0: pages move only to a class that has none. 1: also to a class that evicts what is much
+    /// younger than another class's oldest. 2: also a page for each eviction, as they come.
+    pub automove: u8,
+    /// For 1: an age below this part of the other's is much younger.
+    pub automove_ratio: f64,
+    /// Seconds; shown, and without effect: ages say it all.
+    pub automove_window_s: u32,
+    /// Microseconds; shown, and without effect: steps are short and pauses between them long.
+    pub crawl_pause_us: u32,
+    /// Items that a crawl on request looks at; 0: all.
+    pub crawl_items_max: u32,
+}
+
+impl Default for Background {
+    /// memcached's defaults.
+    fn default() -> Self {
+        Background {
+            reassign: true,
+            automove: 1,
+            automove_ratio: 0.8,
+            automove_window_s: 10,
+            crawl_pause_us: 100,
+            crawl_items_max: 0,
+        }
+    }
+}
+
+/// What may change while the store runs. See [`StoreConfig`] for the fields.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Tuning {
+    /// HOT/WARM/COLD instead of one LRU.
+    pub segmented: bool,
+    /// Percent.
+    pub hot_pct: u32,
+    /// Percent.
+    pub warm_pct: u32,
+    /// Of COLD's age.
+    pub hot_max_factor: f64,
+    /// Of COLD's age.
+    pub warm_max_factor: f64,
+    /// Seconds.
+    pub temporary_ttl: Option<u32>,
+    /// Crawl for expired items in the background.
+    pub crawler: bool,
+    /// The rest.
+    pub background: Background,
+}
+
+impl Tuning {
+    /// As it is at start.
+    pub fn new(config: &StoreConfig) -> Tuning {
+        Tuning {
+            segmented: config.segmented,
+            hot_pct: config.hot_pct,
+            warm_pct: config.warm_pct,
+            hot_max_factor: config.hot_max_factor,
+            warm_max_factor: config.warm_max_factor,
+            temporary_ttl: config.temporary_ttl,
+            crawler: config.crawler,
+            background: config.background,
+        }
+    }
 }
 
 /// Shares and ages of HOT and WARM.
@@ -71,26 +142,39 @@ pub(super) struct Settings {
     pub(super) temporary_ttl: Option<u32>,
     pub(super) track_sizes: bool,
     pub(super) crawler: bool,
+    pub(super) background: Background,
 }
 
 impl Settings {
     pub(super) fn new(config: &StoreConfig) -> Settings {
-        Settings {
+        let mut settings = Settings {
             chunk_sizes: chunk_sizes(config),
             item_size_max: config.item_size_max,
             use_cas: config.use_cas,
             evict: config.evict,
-            flat: !config.segmented,
-            shares: Shares {
-                hot_pct: config.hot_pct,
-                warm_pct: config.warm_pct,
-                hot_age: config.hot_max_factor,
-                warm_age: config.warm_max_factor,
-            },
-            temporary_ttl: config.temporary_ttl.filter(|_| config.segmented),
+            flat: false,
+            shares: Shares { hot_pct: 0, warm_pct: 0, hot_age: 0.0, warm_age: 0.0 },
+            temporary_ttl: None,
             track_sizes: config.track_sizes,
-            crawler: config.crawler,
-        }
+            crawler: false,
+            background: Background::default(),
+        };
+        settings.tune(&Tuning::new(config));
+        settings
+    }
+
+    /// Go by these from now on.
+    pub(super) fn tune(&mut self, tuning: &Tuning) {
+        self.flat = !tuning.segmented;
+        self.shares = Shares {
+            hot_pct: tuning.hot_pct,
+            warm_pct: tuning.warm_pct,
+            hot_age: tuning.hot_max_factor,
+            warm_age: tuning.warm_max_factor,
+        };
+        self.temporary_ttl = tuning.temporary_ttl.filter(|_| tuning.segmented);
+        self.crawler = tuning.crawler;
+        self.background = tuning.background;
     }
 
     /// Where an item that was just stored begins.

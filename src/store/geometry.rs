@@ -29,6 +29,12 @@ pub(super) const MEMCACHED_OVERHEAD: u64 = 48 + 1 + 2;
 /// And for the CAS, unless -C.
 pub(super) const MEMCACHED_CAS: u64 = 8;
 
+/// The memory limit can be raised to so many times what it was at start, or to
+/// [`LIMIT_MAX_MIN`]: shards and index are made for it at start, and cost address space only.
+const LIMIT_GROWTH: u64 = 4;
+/// See [`LIMIT_GROWTH`].
+const LIMIT_MAX_MIN: u64 = 1 << 30;
+
 /// Ids address every unit of a page, and no more.
 const _: () = assert!(PAGE_SIZE == ITEM_ALIGN << UNIT_BITS);
 /// A header is read in one piece, so it must be a whole number of alignment units.
@@ -85,6 +91,12 @@ pub(super) fn shard_count(limit_bytes: u64, threads: usize) -> usize {
     let needed = (limit_bytes / (PAGES_MAX * PAGE_SIZE) as u64 + 1).next_power_of_two();
     let wanted = (4 * threads).next_power_of_two().min(SHARDS_MAX) as u64;
     wanted.min(by_memory).max(needed) as usize
+}
+
+/// What a limit can be raised to while the store runs.
+pub(super) fn limit_max(limit_bytes: u64, shards: usize) -> u64 {
+    let nameable = (shards * PAGES_MAX * PAGE_SIZE) as u64;
+    limit_bytes.saturating_mul(LIMIT_GROWTH).max(LIMIT_MAX_MIN).min(nameable).max(limit_bytes)
 }
 
 #[cfg(test)]

@@ -285,6 +285,29 @@ impl Index {
         self.overflow_live -= 1;
     }
 
+    /// Visit the items of one bucket, and say where the next one begins. A walk begins at 0 and
+    /// ends at [`Index::WALK_END`]; buckets may be split meanwhile. Positions are hashes read
+    /// from their lowest bit on: in that order the two halves of a split bucket stand where it
+    /// stood, so that a walk comes by every hash once, however the index grows.
+    pub(super) fn walk(&self, position: u64, mut visit: impl FnMut(ItemId)) -> u64 {
+        debug_assert!(position < Self::WALK_END, "a walk that has ended goes no further");
+        let low = (position as u32).reverse_bits();
+        let home = self.home(KeyHash(low.into()));
+        let split = (low as usize & ((1 << self.level) - 1)) < self.split;
+        let mut at = Some(home);
+        while let Some(bucket) = at {
+            for &word in &self.bucket(bucket)[4..] {
+                if let Some(id) = ItemId::from_bits(word) {
+                    visit(id);
+                }
+            }
+            at = self.follow(bucket);
+        }
+        position + (1 << (32 - self.level - u32::from(split)))
+    }
+    /// See [`Index::walk`].
+    pub(super) const WALK_END: u64 = 1 << 32;
+
     /// More items than the load allows: a bucket wants to be split.
     #[inline]
     pub(super) fn wants_growth(&self) -> bool {

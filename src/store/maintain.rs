@@ -27,6 +27,7 @@ impl Shard {
         if self.settings.crawler {
             more |= self.crawl(now);
         }
+        more |= self.crawl_on(CRAWL_PAGES, now);
         for _ in 0..SPLITS {
             if self.index.wants_growth() {
                 self.grow_index();
@@ -64,7 +65,7 @@ impl Shard {
     pub(super) fn balance(&mut self, class: ClassId, moves: usize, now: Seconds) {
         let shares = self.settings.shares;
         if self.settings.flat {
-            return;
+            return self.drain(class, moves);
         }
         for _ in 0..moves {
             let hot = self.drift(class, Queue::Hot, shares.hot_pct, shares.hot_age, now);
@@ -72,6 +73,19 @@ impl Shard {
             if !hot && !warm {
                 return;
             }
+        }
+    }
+
+    /// There is one queue from now on: what still stands in the others goes there.
+    fn drain(&mut self, class: ClassId, moves: usize) {
+        for _ in 0..moves {
+            let lru = &self.lru[class];
+            let queues = [Queue::Warm, Queue::Hot];
+            let Some(tail) = queues.iter().find_map(|&queue| lru.list(queue).tail) else { return };
+            let size = self.size(tail);
+            self.lru[class].shift(&mut self.slabs.arena, tail, Queue::Cold, size);
+            self.counts.classes[class].moves_to_cold += 1;
+            self.counts.juggles += 1;
         }
     }
 

@@ -14,6 +14,7 @@ mod arith;
 mod check;
 mod chunked;
 mod config;
+mod dump;
 mod geometry;
 mod hash;
 mod index;
@@ -21,6 +22,7 @@ mod item;
 mod lru;
 mod maintain;
 mod marks;
+mod moves;
 mod operands;
 mod pages;
 mod session;
@@ -30,20 +32,24 @@ mod stats;
 mod table;
 #[cfg(test)]
 mod tests;
+mod tuning;
 
 use std::io;
 
-use crate::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering};
+use crate::sync::{Arc, AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering};
 use crate::sys::cpu::prefetch;
 use crate::sys::memory::Backing;
 
 use config::Settings;
-pub use config::StoreConfig;
+pub use config::{Background, StoreConfig, Tuning};
+pub use dump::{Dump, DumpedItem};
 use geometry::PAGE_SIZE;
 pub use hash::KeyHash;
 use hash::KeyHasher;
 use index::Index;
-use item::{ItemId, Queue};
+use item::ItemId;
+use moves::Moves;
+pub use moves::Reassigned;
 pub use operands::{
     ArithArgs, Count, Counted, DeleteArgs, Deleted, FetchArgs, Keep, SetArgs, SetMode, SetRare,
     Stored,
@@ -276,7 +282,15 @@ pub struct Store {
     pool: PagePool,
     in_flight: Budget,
     uploads_begun: AtomicU64,
-    limit_bytes: u64,
+    /// As asked; the pool counts in whole pages.
+    limit_bytes: AtomicU64,
+    /// The limit can be raised to this.
+    limit_bytes_max: u64,
+    preallocated: bool,
+    tuning: Mutex<Tuning>,
+    moves: Mutex<Moves>,
+    /// Dumps going on.
+    dumps: AtomicUsize,
 }
 
 impl Store {
@@ -296,9 +310,12 @@ impl Store {
         let bits = shards.trailing_zeros();
         let settings = Settings::new(&config);
         let hasher = KeyHasher::new(config.seed);
-        // Hash is uniform, so no shard comes near twice its share.
+        // Hash is uniform, so no shard comes near twice its share. Should the limit be raised,
+        // items are hardly all of the smallest size.
+        let limit_bytes_max = geometry::limit_max(config.limit_bytes, shards);
         let smallest = u64::from(settings.chunk_sizes[0]);
-        let items_max = config.limit_bytes / smallest / shards as u64 * 2 + 1024;
+        let bytes = (2 * config.limit_bytes).max(limit_bytes_max / 2);
+        let items_max = bytes / smallest / shards as u64 + 1024;
         let level =
             if config.hash_power == 0 { 6 } else { config.hash_power.saturating_sub(bits + 3) };
         let in_flight = Budget::new((config.limit_bytes / 4).max(config.item_size_max));
@@ -321,9 +338,20 @@ impl Store {
             Ok(slot)
         };
         let slots = (0..shards).map(slot).collect::<io::Result<Box<[Slot]>>>()?;
-        let limit_bytes = config.limit_bytes;
-        let uploads_begun = AtomicU64::new(0);
-        Ok(Store { slots, shift: 64 - bits, hasher, pool, in_flight, uploads_begun, limit_bytes })
+        Ok(Store {
+            slots,
+            shift: 64 - bits,
+            hasher,
+            pool,
+            in_flight,
+            uploads_begun: AtomicU64::new(0),
+            limit_bytes: AtomicU64::new(config.limit_bytes),
+            limit_bytes_max,
+            preallocated: config.preallocate,
+            tuning: Mutex::new(Tuning::new(&config)),
+            moves: Mutex::new(Moves::default()),
+            dumps: AtomicUsize::new(0),
+        })
     }
 
     /// The hash of a key.
@@ -471,7 +499,9 @@ impl Store {
     /// Everything counted, summed over shards.
     pub fn stats(&self, now: Seconds) -> StoreStats {
         let mut total = StoreStats {
-            limit_bytes: self.limit_bytes,
+            limit_bytes: self.limit_bytes.load(Ordering::Relaxed),
+            tuning: self.tuning(),
+            moving: self.is_moving(),
             shards: self.slots.len(),
             ..StoreStats::default()
         };
@@ -487,46 +517,12 @@ impl Store {
         }
         total.hash_power = level + self.slots.len().trailing_zeros();
         total.sizes = sizes.into_iter().collect();
-        let pages = self.limit_bytes / PAGE_SIZE as u64;
-        total.pages_free = pages.saturating_sub(self.pool.taken() as u64);
+        total.pages_free = self.pool.free() as u64;
         total
     }
     /// Zero what `stats reset` zeroes.
     pub fn reset_stats(&self) {
         self.slots.iter().for_each(|slot| slot.lock().counts.reset());
-    }
-
-    /// `stats cachedump`: key, value length and deadline of the COLD items of a class (from 1),
-    /// newest first, until `limit` items (0: all) or `visit` returns false. Ten thousand items a
-    /// shard are looked at, so that the lock is short.
-    pub fn cachedump(
-        &self,
-        class: usize,
-        limit: u32,
-        now: Seconds,
-        mut visit: impl FnMut(&[u8], usize, Deadline) -> bool,
-    ) {
-        const ITEMS_MAX: u32 = 10_000;
-        let mut left = if limit == 0 { u32::MAX } else { limit };
-        for slot in &self.slots {
-            let shard = slot.lock();
-            let Some(lru) = class.checked_sub(1).and_then(|c| shard.lru.get(c)) else { return };
-            let mut at = lru.list(Queue::Cold).head;
-            // The dead count as looks too: after a flush a whole queue may be dead.
-            let mut looks = ITEMS_MAX;
-            while let (Some(id), 1.., 1..) = (at, looks, left) {
-                let header = shard.header(id);
-                at = header.next;
-                looks -= 1;
-                if shard.is_dead(header, now) {
-                    continue;
-                }
-                if !visit(shard.key(id), shard.value_len(id), header.deadline) {
-                    return;
-                }
-                left -= 1;
-            }
-        }
     }
 
     /// Keep a record of evictions and reclaims from now on, or stop.

@@ -1,7 +1,10 @@
 //! PagePool: the memory limit, shared by all shards. Pages are taken one by one and given back
 //! only deliberately; running out is a normal outcome.
 //!
-//! Invariant: pages taken ≤ `limit`.
+//! The limit may change. What lies above a raised one is reserved then, as a range of its own; a
+//! lowered one takes nothing from anybody, but nothing is given out until enough came back.
+//!
+//! Invariant: pages taken ≤ `limit`, but for those taken before it was lowered.
 
 use std::io;
 
@@ -19,7 +22,10 @@ pub(super) struct PagePool {
 
 #[derive(Debug)]
 struct State {
-    reserve: Reserve,
+    /// Ranges of address space, and how many pages they are meant for.
+    reserves: Vec<Reserve>,
+    reserved: usize,
+    backing: Backing,
     returned: Vec<Page>,
     taken: usize,
     limit: usize,
@@ -31,7 +37,15 @@ impl PagePool {
     /// A pool of at most `limit` pages.
     pub(super) fn new(limit: usize, backing: Backing) -> io::Result<PagePool> {
         let reserve = Reserve::new(limit, backing)?;
-        let state = State { reserve, returned: Vec::new(), taken: 0, limit, fail_after: None };
+        let state = State {
+            reserves: vec![reserve],
+            reserved: limit,
+            backing,
+            returned: Vec::new(),
+            taken: 0,
+            limit,
+            fail_after: None,
+        };
         let left = Arc::new(AtomicUsize::new(limit));
         Ok(PagePool { state: Arc::new(Mutex::new(state)), left })
     }
@@ -44,6 +58,30 @@ impl PagePool {
     pub(super) fn taken(&self) -> usize {
         self.state.lock().expect("page pool lock").taken
     }
+    /// Change the limit.
+    ///
+    /// # Errors
+    /// The kernel's, when it will not reserve more; the limit stays then.
+    pub(super) fn set_limit(&self, limit: usize) -> io::Result<()> {
+        let mut state = self.state.lock().expect("page pool lock");
+        if limit > state.reserved {
+            let more = Reserve::new(limit - state.reserved, state.backing)?;
+            state.reserves.push(more);
+            state.reserved = limit;
+        }
+        state.limit = limit;
+        self.left.store(limit.saturating_sub(state.taken), Ordering::Relaxed);
+        Ok(())
+    }
+    /// Pages that could be taken.
+    pub(super) fn free(&self) -> usize {
+        self.left.load(Ordering::Relaxed)
+    }
+    /// Pages taken beyond a lowered limit.
+    pub(super) fn excess(&self) -> usize {
+        let state = self.state.lock().expect("page pool lock");
+        state.taken.saturating_sub(state.limit)
+    }
     /// A page, zeroed; `None` at the limit.
     pub(super) fn take(&self) -> Option<Page> {
         let mut state = self.state.lock().expect("page pool lock");
@@ -55,10 +93,10 @@ impl PagePool {
         }
         let page = match state.returned.pop() {
             Some(page) => page,
-            None => state.reserve.next()?,
+            None => state.reserves.iter_mut().find_map(Reserve::next)?,
         };
         state.taken += 1;
-        self.left.store(state.limit - state.taken, Ordering::Relaxed);
+        self.left.store(state.limit.saturating_sub(state.taken), Ordering::Relaxed);
         Some(page)
     }
     /// Take a page back; its memory goes to the system.
@@ -66,7 +104,7 @@ impl PagePool {
         let page = page.cleared();
         let mut state = self.state.lock().expect("page pool lock");
         state.taken -= 1;
-        self.left.store(state.limit - state.taken, Ordering::Relaxed);
+        self.left.store(state.limit.saturating_sub(state.taken), Ordering::Relaxed);
         state.returned.push(page);
     }
     /// Tests: give out `n` more pages, then none; `None`: as many as there are.
@@ -88,6 +126,22 @@ mod tests {
         pool.give(a);
         assert!(pool.take().is_some());
         assert!(pool.take().is_none());
+    }
+
+    #[test]
+    fn the_limit_moves_up_and_down() {
+        let pool = PagePool::new(2, Backing::Lazy).unwrap();
+        let mut pages: Vec<Page> = std::iter::from_fn(|| pool.take()).collect();
+        assert_eq!(pages.len(), 2);
+        pool.set_limit(100).unwrap();
+        pages.extend(std::iter::from_fn(|| pool.take()));
+        assert_eq!((pages.len(), pool.excess()), (100, 0));
+        pool.set_limit(1).unwrap();
+        assert_eq!(pool.excess(), 99);
+        pages.drain(1..).for_each(|page| pool.give(page));
+        assert!(pool.take().is_none());
+        pool.set_limit(3).unwrap();
+        assert!(pool.take().is_some() && pool.take().is_some() && pool.take().is_none());
     }
 
     #[test]

@@ -18,6 +18,7 @@ use super::pages::PagePool;
 use super::slab::{ClassId, Slabs};
 use super::stats::Counts;
 use super::table::Table;
+use super::tuning::Crawl;
 use super::{Budget, Deadline, DeleteArgs, Deleted, Event, Seconds, SetArgs, SetMode, Settings};
 
 /// What a new shard is given.
@@ -58,6 +59,12 @@ pub struct Shard {
     pub(super) uploads: Table<Upload>,
     /// First chunks of long chains that are to be freed a few at a time.
     pub(super) doomed: Vec<ItemId>,
+    /// A crawl that was asked for.
+    pub(super) crawl: Option<Crawl>,
+    /// The page that is being emptied for a move, if one is.
+    pub(super) moving: Option<usize>,
+    /// The class that last evicted, where each eviction asks for a page (slab_automove=2).
+    pub(super) page_wanted: Option<ClassId>,
     /// Evictions in each class since its claim to another page was last weighed.
     pub(super) pressure: Vec<u32>,
     /// This shard's part of `dead_pins`.
@@ -100,6 +107,9 @@ impl Shard {
             pins: Table::default(),
             uploads: Table::default(),
             doomed: Vec::new(),
+            crawl: None,
+            moving: None,
+            page_wanted: None,
             pressure: vec![0; classes],
             pinned_dead: 0,
             refresh_cursor: 0,

@@ -156,6 +156,20 @@ impl Slabs {
         (0..u32::from(self.pages[page].fresh)).map(move |n| ItemId::new(page, n * units))
     }
 
+    /// The `n`th of them.
+    pub(super) fn chunk(&self, page: usize, n: usize) -> Option<ItemId> {
+        let units = self.classes[self.page_class(page)?].chunk_size / ITEM_ALIGN as u32;
+        (n < usize::from(self.pages[page].fresh)).then(|| ItemId::new(page, n as u32 * units))
+    }
+    /// Chunks of a page in use.
+    pub(super) fn used_in(&self, page: usize) -> usize {
+        usize::from(self.pages[page].used)
+    }
+    /// Whether the page is being emptied.
+    pub(super) fn is_closed(&self, page: usize) -> bool {
+        self.pages[page].closed
+    }
+
     /// Give a page to a class. `None`: the shard cannot name more pages; the page comes back.
     pub(super) fn add_page(&mut self, class: ClassId, page: Page) -> Result<(), Page> {
         let number = match self.vacant.pop() {
@@ -274,6 +288,13 @@ impl Slabs {
         class.partial.retain(|&page| page as usize != number);
     }
 
+    /// The page stays in its class after all.
+    pub(super) fn reopen(&mut self, number: usize) {
+        let info = &mut self.pages[number];
+        (info.listed, info.closed) = (true, false);
+        self.classes[usize::from(self.page_classes[number])].partial.push(number as u32);
+    }
+
     /// An item in this chunk's page dies at `deadline`.
     #[inline]
     pub(super) fn expires(&mut self, id: ItemId, deadline: Deadline) {
@@ -304,7 +325,14 @@ impl Slabs {
     }
 
     /// Recount one page for `check.rs`: `in_use` says which of its chunks are.
-    pub(super) fn assert_page(&self, number: usize, in_use: usize, earliest: Deadline) {
+    /// `moving` names the page that is being emptied for a move.
+    pub(super) fn assert_page(
+        &self,
+        number: usize,
+        in_use: usize,
+        earliest: Deadline,
+        moving: Option<usize>,
+    ) {
         let info = &self.pages[number];
         let Some(class_id) = self.page_class(number) else {
             assert!(self.vacant.contains(&(number as u32)), "slab: a page without class is vacant");
@@ -322,10 +350,14 @@ impl Slabs {
         assert_eq!(in_use, usize::from(info.used), "slab: chunks in use of page {number}");
         assert_eq!(in_use + free, usize::from(info.fresh), "slab: used + free = fresh");
         assert!(info.fresh <= class.per_page, "slab: fresh ≤ chunks per page");
-        assert!(!info.closed, "slab: no page is being emptied between verbs");
+        let may_be_closed = moving == Some(number);
+        assert!(!info.closed || may_be_closed, "slab: no page is being emptied between verbs");
         let can_give = free > 0 || info.fresh < class.per_page;
         let listed = class.partial.contains(&(number as u32));
-        assert!(!can_give || (info.listed && listed), "slab: a page with room is listed");
+        assert!(
+            !can_give || info.closed || (info.listed && listed),
+            "slab: a page with room is listed"
+        );
         let empty = self.empty.contains(&(number as u32));
         assert_eq!(empty, info.used == 0, "slab: the empty pages are known");
         let bound = info.next_expiry;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::Seconds;
 use super::item::Queue;
 use super::shard::Shard;
+use super::{Seconds, Tuning};
 
 /// What one shard counts. Written under its lock only.
 #[derive(Debug, Default)]
@@ -23,6 +23,10 @@ pub(super) struct Counts {
     pub(super) juggles: u64,
     pub(super) slabs_moved: u64,
     pub(super) reassign_rescues: u64,
+    pub(super) reassign_chunk_rescues: u64,
+    pub(super) reassign_reclaimed: u64,
+    pub(super) reassign_busy: u64,
+    pub(super) reassign_no_room: u64,
     pub(super) reassign_evictions: u64,
     pub(super) classes: Vec<ClassStats>,
     /// Items by size in units of 32 bytes, rounded up (track_sizes).
@@ -120,8 +124,20 @@ pub struct StoreStats {
     pub juggles: u64,
     /// R: pages moved between classes.
     pub slabs_moved: u64,
-    /// R: items and chunks moved so that their page could go.
+    /// R: items moved so that their page could go.
     pub reassign_rescues: u64,
+    /// R: chunks of long items moved so that their page could go.
+    pub reassign_chunk_rescues: u64,
+    /// R: dead items found in pages that go.
+    pub reassign_reclaimed: u64,
+    /// R: items that were in use when their page was to go.
+    pub reassign_busy: u64,
+    /// R: items for which there was no other place, and that could not be evicted.
+    pub reassign_no_room: u64,
+    /// A page is being moved.
+    pub moving: bool,
+    /// What may change while the store runs.
+    pub tuning: Tuning,
     /// R: items evicted because their page went.
     pub reassign_evictions: u64,
     /// Unfinished uploads.
@@ -283,6 +299,10 @@ impl Shard {
         total.juggles += counts.juggles;
         total.slabs_moved += counts.slabs_moved;
         total.reassign_rescues += counts.reassign_rescues;
+        total.reassign_chunk_rescues += counts.reassign_chunk_rescues;
+        total.reassign_reclaimed += counts.reassign_reclaimed;
+        total.reassign_busy += counts.reassign_busy;
+        total.reassign_no_room += counts.reassign_no_room;
         total.reassign_evictions += counts.reassign_evictions;
         total.uploads += self.uploads.len() as u64;
         total.upload_bytes += self.upload_heads().map(|(_, bytes)| u64::from(bytes)).sum::<u64>();

@@ -4,6 +4,7 @@ use super::*;
 
 mod long;
 mod memory;
+mod running;
 
 /// Defaults, with one worker and a fixed seed.
 pub(super) fn config(limit_bytes: u64) -> StoreConfig {
@@ -30,6 +31,7 @@ pub(super) fn config(limit_bytes: u64) -> StoreConfig {
         crawler: true,
         hash_power: 0,
         seed: Some(42),
+        background: Background::default(),
     }
 }
 

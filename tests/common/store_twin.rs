@@ -7,7 +7,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use slabd::store::{ArithArgs, Counted, DeleteArgs, Deleted, Event, SetArgs, SetMode, SetRare};
-use slabd::store::{Store, StoreConfig, Stored};
+use slabd::store::{Background, Store, StoreConfig, Stored};
 
 use crate::rng::Rng;
 use crate::store_ops::{Compare, Content, Life, Mode, Op, PATTERN_PLACES, Terms};
@@ -96,6 +96,7 @@ pub fn config(pages: usize) -> StoreConfig {
         crawler: true,
         hash_power: 0,
         seed: Some(7),
+        background: Background::default(),
     }
 }
 

@@ -205,12 +205,12 @@ fn large_values_evict_large_values() {
     let mut latest = Vec::new();
     for i in 0..300_u64 {
         let value = pattern(i, 200_000 + rng.below(800_000));
-        let key = format!("k{}", i % 97);
+        let key = format!("k{}", i % 150);
         c.send(set(&key, &value, "\r\n")).expect("STORED\r\n");
         expect_value(&mut c, &key, &value);
         latest = value;
     }
-    expect_value(&mut c, &format!("k{}", 299 % 97), &latest);
+    expect_value(&mut c, &format!("k{}", 299 % 150), &latest);
     assert!(server.stat("evictions") > 0);
 }
 

@@ -8,7 +8,7 @@ use super::error::{ConfigError, EXIT_FAILURE, EXIT_USAGE, Origin};
 use super::suboptions::SubOptions;
 use super::{Config, Dialect, ListenAddress, auth, listen, number, unsupported};
 use crate::ops::args::{Flag, Opt};
-use crate::store::StoreConfig;
+use crate::store::{Background, StoreConfig};
 
 /// memcached's and everyone's port.
 const PORT_DEFAULT: i32 = 11211;
@@ -248,6 +248,7 @@ fn defaults() -> Config {
             crawler: true,
             hash_power: 0,
             seed: None,
+            background: Background::default(),
         },
         listen: Vec::new(),
         listen_text: None,

@@ -11,16 +11,18 @@
 //! | maxconns_fast, no_maxconns_fast | works | |
 //! | hashpower | works | the index starts with 2^N buckets' room; it grows whatever N is |
 //! | no_hashexpand | refused | the index always grows, a bucket at a time |
-//! | slab_reassign | no need | pages always move to classes that have none |
-//! | no_slab_reassign | noted | as above |
-//! | slab_automove | works: 0, 1 | 0 is noted: pages still move to a starving class; 2 is refused |
-//! | no_slab_automove | noted | as slab_automove=0 |
-//! | slab_automove_ratio, slab_automove_window | noted | there is no such policy to tune yet |
+//! | slab_reassign | works | |
+//! | no_slab_reassign | works | noted: pages still move to a class that has none |
+//! | slab_automove | works | with 0 noted: pages still move to a class that has none |
+//! | no_slab_automove | works | as slab_automove=0 |
+//! | slab_automove_ratio | works | |
+//! | slab_automove_window | noted | ages are compared when a class evicts, not over a window |
 //! | slab_automove_freeratio | refused | belongs to external storage |
 //! | tail_repair_time | no need | no item is ever stuck: readers hold pins, not references |
 //! | hash_algorithm | no need | the hash is seeded per process and never seen outside |
 //! | lru_crawler, no_lru_crawler | works | |
-//! | lru_crawler_sleep, lru_crawler_tocrawl | noted | the crawler has its own budget |
+//! | lru_crawler_sleep | noted | the crawler's steps are short, and pauses between them long |
+//! | lru_crawler_tocrawl | works | for crawls on request; by itself it finds the dead at once |
 //! | lru_maintainer, no_lru_maintainer | works | segmented LRU or flat |
 //! | hot_lru_pct, warm_lru_pct | works | |
 //! | hot_max_factor, warm_max_factor | works | |
@@ -48,6 +50,7 @@ use std::ops::RangeInclusive;
 
 use super::error::{ConfigError, EXIT_FAILURE, EXIT_USAGE};
 use super::{Config, number, unsupported};
+use crate::store::Background;
 
 /// (name, argument or "", help). In the order of the help text.
 const HELP: &[(&str, &str, &str)] = &[
@@ -68,7 +71,13 @@ const HELP: &[(&str, &str, &str)] = &[
     ("hashpower", "N", "start with an index for 2^N items, 12 to 32 (default: 16)"),
     ("slab_sizes", "A-B-C", "explicit chunk sizes in bytes, instead of -f"),
     ("slab_chunk_max", "KIB", "largest chunk, 1 to 1024 KiB; 32 at most is used (default: 512)"),
-    ("slab_automove", "N", "pages move between classes: 0 or 1 (default: 1)"),
+    ("slab_reassign", "", "pages may move between classes (default); no_slab_reassign"),
+    ("slab_automove", "N", "pages move by themselves: 0, 1 (default) or 2, at each eviction"),
+    (
+        "slab_automove_ratio",
+        "F",
+        "how much younger evicted items must be, 0.01 to 1 (default: 0.8)",
+    ),
     ("track_sizes", "", "count item sizes from the start, for stats sizes"),
     ("no_modern", "", "memcached's settings of before 1.5"),
     ("modern", "", "accepted, like other names of memcached's: see the README"),
@@ -108,12 +117,6 @@ pub fn help() -> String {
 #[derive(Debug)]
 pub struct SubOptions {
     chunk_max_given: bool,
-    slab_reassign: bool,
-    slab_automove: i64,
-    slab_automove_ratio: f64,
-    slab_automove_window: i64,
-    lru_crawler_sleep_us: i64,
-    lru_crawler_tocrawl: i64,
     tail_repair_time_s: i64,
     watcher_logbuf_kib: i64,
     worker_logbuf_kib: i64,
@@ -123,12 +126,6 @@ impl Default for SubOptions {
     fn default() -> Self {
         Self {
             chunk_max_given: false,
-            slab_reassign: true,
-            slab_automove: 1,
-            slab_automove_ratio: 0.8,
-            slab_automove_window: 10,
-            lru_crawler_sleep_us: 100,
-            lru_crawler_tocrawl: 0,
             tail_repair_time_s: 0,
             watcher_logbuf_kib: 256,
             worker_logbuf_kib: 64,
@@ -172,15 +169,8 @@ impl SubOptions {
             let message = "temporary_ttl requires lru_maintainer to be enabled";
             return Err(ConfigError::new(EXIT_USAGE, message));
         }
-        let yes_no = |on| if on { "yes" } else { "no" }.to_owned();
         let kib = |kib: i64| (kib << 10).to_string();
         config.other_settings = vec![
-            ("slab_reassign", yes_no(self.slab_reassign)),
-            ("slab_automove", self.slab_automove.to_string()),
-            ("slab_automove_ratio", format!("{:.2}", self.slab_automove_ratio)),
-            ("slab_automove_window", self.slab_automove_window.to_string()),
-            ("lru_crawler_sleep", self.lru_crawler_sleep_us.to_string()),
-            ("lru_crawler_tocrawl", self.lru_crawler_tocrawl.to_string()),
             ("hash_algorithm", "foldhash".to_owned()), // ours, whatever was asked
             ("tail_repair_time", self.tail_repair_time_s.to_string()),
             ("watcher_logbuf_size", kib(self.watcher_logbuf_kib)),
@@ -198,13 +188,13 @@ impl SubOptions {
             "no_hashexpand" => {
                 return Err(unsupported("-o no_hashexpand (the index always grows)"));
             }
-            "slab_reassign" => self.slab_reassign = true,
+            "slab_reassign" => config.store.background.reassign = true,
             "no_slab_reassign" => {
-                self.slab_reassign = false;
+                config.store.background.reassign = false;
                 note(config, sub, "pages still move to a class that has none");
             }
             "no_slab_automove" => {
-                self.slab_automove = 0;
+                config.store.background.automove = 0;
                 note(config, sub, "pages still move to a class that has none");
             }
             "lru_crawler" => config.store.crawler = true,
@@ -241,8 +231,8 @@ impl SubOptions {
         if !self.chunk_max_given {
             config.store.slab_chunk_max = 1 << 20;
         }
-        self.slab_reassign = false;
-        self.slab_automove = 0;
+        config.store.background.reassign = false;
+        config.store.background.automove = 0;
         config.maxconns_fast = false;
         config.store.segmented = false;
         config.store.crawler = false;
@@ -266,13 +256,14 @@ impl SubOptions {
             }
             "lru_crawler_sleep" => {
                 let message = "LRU crawler sleep must be between 0 and 1 second";
-                self.lru_crawler_sleep_us = sub.whole(0..=1_000_000, message)?;
-                note_unless(config, sub, self.lru_crawler_sleep_us == 100);
+                let pause = sub.whole(0..=1_000_000, message)? as u32;
+                config.store.background.crawl_pause_us = pause;
+                note_unless(config, sub, pause == Background::default().crawl_pause_us);
             }
             "lru_crawler_tocrawl" => {
                 let message = "lru_crawler_tocrawl takes a numeric 32bit value";
-                self.lru_crawler_tocrawl = sub.whole(0..=u32::MAX as i64, message)?;
-                note_unless(config, sub, self.lru_crawler_tocrawl == 0);
+                let items = sub.whole(0..=u32::MAX as i64, message)? as u32;
+                config.store.background.crawl_items_max = items;
             }
             "hot_lru_pct" => config.store.hot_pct = sub.percent()?,
             "warm_lru_pct" => config.store.warm_pct = sub.percent()?,
@@ -312,14 +303,13 @@ impl SubOptions {
 
     fn automove(&mut self, sub: Sub<'_>, config: &mut Config) -> Result<(), ConfigError> {
         let message = "slab_automove must be between 0 and 2";
-        self.slab_automove = match sub.value {
+        let level = match sub.value {
             None => 1,
-            Some(_) => sub.whole(0..=2, message)?,
+            Some(_) => sub.whole(0..=2, message)? as u8,
         };
-        match self.slab_automove {
-            0 => note(config, sub, "pages still move to a class that has none"),
-            2 => return Err(unsupported("-o slab_automove=2 (a page at each eviction)")),
-            _ => (),
+        config.store.background.automove = level;
+        if level == 0 {
+            note(config, sub, "pages still move to a class that has none");
         }
         Ok(())
     }
@@ -329,12 +319,13 @@ impl SubOptions {
             let message = "slab_automove_ratio must be > 0 and < 1";
             let ratio =
                 number::fraction(sub.value()?).filter(|ratio| *ratio > 0.0 && *ratio <= 1.0);
-            self.slab_automove_ratio = ratio.ok_or_else(|| sub.error(message, "0.01 to 1"))?;
-            note_unless(config, sub, self.slab_automove_ratio == 0.8);
+            let ratio = ratio.ok_or_else(|| sub.error(message, "0.01 to 1"))?;
+            config.store.background.automove_ratio = ratio;
         } else {
             let message = "slab_automove_window must be > 2 and < 1800";
-            self.slab_automove_window = sub.whole(3..=1800, message)?;
-            note_unless(config, sub, self.slab_automove_window == 10);
+            let window = sub.whole(3..=1800, message)? as u32;
+            config.store.background.automove_window_s = window;
+            note_unless(config, sub, window == Background::default().automove_window_s);
         }
         Ok(())
     }

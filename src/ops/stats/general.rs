@@ -114,9 +114,19 @@ fn memory(from: &Sources<'_>, lines: &mut Lines<'_, '_>) {
     lines.stat("hash_power_level", store.hash_power);
     lines.stat("hash_bytes", store.hash_bytes);
     lines.stat("hash_is_expanding", u8::from(store.hash_expanding));
-    lines.stat("slab_reassign_rescues", store.reassign_rescues);
+    if store.tuning.background.reassign {
+        lines.stat("slab_reassign_rescues", store.reassign_rescues);
+        lines.stat("slab_reassign_chunk_rescues", store.reassign_chunk_rescues);
+        lines.stat("slab_reassign_inline_reclaim", store.reassign_reclaimed);
+        lines.stat("slab_reassign_busy_items", store.reassign_busy);
+        lines.stat("slab_reassign_busy_deletes", 0); // readers and uploads are waited for
+        lines.stat("slab_reassign_busy_nomem", store.reassign_no_room);
+    }
+    let status = if store.reassign_busy > 0 { "busy_active" } else { "none" };
+    lines.stat("slab_reassign_last_busy_status", status);
+    lines.stat("slab_reassign_running", u8::from(store.moving));
     lines.stat("slabs_moved", store.slabs_moved);
-    if from.config.store.crawler {
+    if store.tuning.crawler {
         lines.stat("lru_crawler_running", u8::from(store.crawler_running));
         lines.stat("lru_crawler_starts", store.crawler_starts);
     }

@@ -7,9 +7,10 @@ use crate::store::{ClassStats, PAGE_BYTES};
 pub fn items(from: &Sources<'_>, visit: &mut Visit<'_>) {
     let mut lines = Lines::new(visit);
     let config = &from.config.store;
+    let temp_lru = from.store.tuning.temporary_ttl.is_some();
     for (class, c) in numbered(&from.store.classes) {
         if c.items.iter().sum::<u64>() > 0 {
-            class_items(class, c, config.segmented, config.temporary_ttl.is_some(), &mut lines);
+            class_items(class, c, config.segmented, temp_lru, &mut lines);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ops::shared::tests::config;
-use crate::store::{ClassStats, VerbMisses};
+use crate::store::{ClassStats, Tuning, VerbMisses};
 use std::sync::atomic::Ordering::Relaxed;
 
 type Report = fn(&Sources<'_>, &mut Visit<'_>);
@@ -60,6 +60,7 @@ fn store() -> StoreStats {
         classes: vec![ClassStats::default(), second],
         sizes: vec![(32, 0), (64, 5), (96, 1)],
         shards: 1,
+        tuning: Tuning::new(&config().store),
         ..StoreStats::default()
     }
 }
@@ -77,7 +78,10 @@ fn general_statistics_stand_in_memcacheds_order() {
         store_no_memory auth_cmds auth_errors \
         bytes_read bytes_written limit_maxbytes accepting_conns listen_disabled_num \
         time_in_listen_disabled_us threads conn_yields hash_power_level hash_bytes \
-        hash_is_expanding slab_reassign_rescues slabs_moved lru_crawler_running \
+        hash_is_expanding slab_reassign_rescues slab_reassign_chunk_rescues \
+        slab_reassign_inline_reclaim slab_reassign_busy_items slab_reassign_busy_deletes \
+        slab_reassign_busy_nomem slab_reassign_last_busy_status slab_reassign_running \
+        slabs_moved lru_crawler_running \
         lru_crawler_starts lru_maintainer_juggles malloc_fails bytes curr_items total_items \
         slab_global_page_pool expired_unfetched evicted_unfetched evicted_active evictions \
         reclaimed crawler_reclaimed crawler_items_checked moves_to_cold moves_to_warm \
@@ -143,7 +147,9 @@ fn what_is_switched_off_is_not_shown() {
     config.store.crawler = false;
     config.maxconns_fast = false;
     let shared = Shared::new(&config, 1_000_000);
-    let general_lines = lines(general, &config, &shared, &store());
+    let mut counts = store();
+    counts.tuning.crawler = false;
+    let general_lines = lines(general, &config, &shared, &counts);
     for absent in [
         "rejected_connections",
         "lru_crawler_running",
@@ -165,10 +171,11 @@ fn what_is_switched_off_is_not_shown() {
 
 #[test]
 fn items_are_listed_for_classes_that_hold_some() {
-    let mut config = config();
-    config.store.temporary_ttl = Some(61);
+    let config = config();
     let shared = Shared::new(&config, 1_000_000);
-    let lines = lines(items, &config, &shared, &store());
+    let mut store = store();
+    store.tuning.temporary_ttl = Some(61);
+    let lines = lines(items, &config, &shared, &store);
     let expected = "number 325,number_hot 1,number_warm 20,number_cold 300,number_temp 4,\
         age_hot 11,age_warm 12,age 13,mem_requested 31000,evicted 28,evicted_nonzero 29,\
         evicted_time 30,outofmemory 33,tailrepairs 0,reclaimed 34,expired_unfetched 35,\
@@ -216,7 +223,9 @@ fn settings_show_every_field_and_others_in_their_place() {
         growth_factor 1.25,chunk_size 48,num_threads 2,stat_key_prefix :,detail_enabled no,\
         reqs_per_event 0,cas_enabled yes,tcp_backlog 1024,binding_protocol auto-negotiate,\
         auth_enabled_sasl no,auth_enabled_ascii no,item_size_max 1048576,\
-        maxconns_fast yes,hashpower_init 0,slab_chunk_max 524288,lru_crawler yes,\
+        maxconns_fast yes,hashpower_init 0,slab_reassign yes,slab_automove 1,\
+        slab_automove_ratio 0.80,slab_automove_window 10,slab_chunk_max 524288,lru_crawler yes,\
+        lru_crawler_sleep 100,lru_crawler_tocrawl 0,\
         flush_enabled yes,dump_enabled yes,hash_algorithm foldhash,lru_maintainer_thread yes,\
         lru_segmented yes,hot_lru_pct 20,warm_lru_pct 40,hot_max_factor 0.20,\
         warm_max_factor 2.00,temp_lru no,temporary_ttl 61,idle_timeout 0,track_sizes no,\
@@ -235,10 +244,11 @@ fn settings_show_what_was_given() {
     config.port = 0;
     config.requests_per_event = Some(20);
     config.store.evict = false;
-    config.store.temporary_ttl = Some(30);
     config.prefix_delimiter = b'/';
     let shared = Shared::new(&config, 1_000_000);
-    let lines = lines(settings, &config, &shared, &store());
+    let mut store = store();
+    store.tuning.temporary_ttl = Some(30);
+    let lines = lines(settings, &config, &shared, &store);
     for expected in [
         "inter 127.0.0.1",
         "domain_socket /run/slabd.sock",

@@ -1,0 +1,85 @@
+//! What may be changed while the store runs: how queues and pages behave, how much memory there
+//! is, and a crawl that is asked for.
+
+use super::geometry::PAGE_SIZE;
+use super::shard::Shard;
+use super::{Ordering, Store, Tuning};
+
+/// A crawl that somebody asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Crawl {
+    /// A bit for each class (from 1) that is looked at.
+    pub(super) classes: u64,
+    /// The next page.
+    pub(super) page: usize,
+    /// Items that may still be looked at.
+    pub(super) left: u64,
+}
+
+impl Store {
+    /// How things stand.
+    pub fn tuning(&self) -> Tuning {
+        *self.tuning.lock().expect("tuning is plain numbers")
+    }
+    /// Change something. Every shard goes by it soon after.
+    pub fn tune(&self, change: impl FnOnce(&mut Tuning)) {
+        let mut tuning = self.tuning();
+        change(&mut tuning);
+        *self.tuning.lock().expect("tuning is plain numbers") = tuning;
+        self.slots.iter().for_each(|slot| slot.lock().settings.tune(&tuning));
+    }
+
+    /// The most that [`Store::set_limit`] takes.
+    pub fn limit_bytes_max(&self) -> u64 {
+        self.limit_bytes_max
+    }
+    /// Change how much memory items may take. What is too much then is given back to the system
+    /// page by page, in the background. `false`: it cannot be had, or was all taken at start.
+    pub fn set_limit(&self, bytes: u64) -> bool {
+        let pages = (bytes / PAGE_SIZE as u64).max(1) as usize;
+        let possible = !self.preallocated
+            && bytes <= self.limit_bytes_max
+            && self.pool.set_limit(pages).is_ok();
+        if possible {
+            self.limit_bytes.store(bytes, Ordering::Relaxed);
+        }
+        possible
+    }
+
+    /// Look for dead items of the classes (from 1) whose bits are set, in the background.
+    /// `false`: such a crawl is going on.
+    pub fn crawl(&self, classes: u64) -> bool {
+        if self.slots.iter().any(|slot| slot.lock().crawl.is_some()) {
+            return false;
+        }
+        let left = match self.tuning().background.crawl_items_max {
+            0 => u64::MAX,
+            max => u64::from(max).div_ceil(self.slots.len() as u64),
+        };
+        for slot in &self.slots {
+            slot.lock().crawl = Some(Crawl { classes, page: 0, left });
+        }
+        true
+    }
+}
+
+impl Shard {
+    /// Go on with the crawl that was asked for by up to `pages` pages. `false`: there is none.
+    pub(super) fn crawl_on(&mut self, pages: usize, now: super::Seconds) -> bool {
+        for _ in 0..pages {
+            let Some(crawl) = self.crawl else { return false };
+            if crawl.page >= self.slabs.page_limit() || crawl.left == 0 {
+                self.crawl = None;
+                return false;
+            }
+            let mut left = crawl.left;
+            let class = self.slabs.page_class(crawl.page);
+            if class.is_some_and(|class| crawl.classes & 2 << class != 0) {
+                left = left.saturating_sub(self.slabs.used_in(crawl.page) as u64);
+                self.scan(crawl.page, now, super::alloc::Reaper::Crawler);
+            }
+            self.crawl = Some(Crawl { page: crawl.page + 1, left, ..crawl });
+        }
+        true
+    }
+}

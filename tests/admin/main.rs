@@ -1,0 +1,10 @@
+//! What operators ask over a real socket: page moves, queues, the crawler, dumps, the memory limit.
+//! The answers to every wrong line stand in the unit tests of `commands`; here is what takes time,
+//! streams, or concerns others.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod dumps;
+mod memory;
+mod switches;
