@@ -13,7 +13,9 @@
 use super::{ClientState, Context, Next};
 use crate::ops::VERSION;
 use crate::ops::counters::WorkerCounters;
-use crate::protocol::{Auth, AuthReply, Command, KeptStyle, Reply, Request, Style};
+use crate::protocol::limits::LOGIN_TOKEN_MAX;
+use crate::protocol::{Auth, AuthReply, ClientError, Command, KeptStyle, Refusal};
+use crate::protocol::{Reply, Request, Style};
 
 /// The SASL mechanisms there are.
 const MECHANISMS: &str = "PLAIN";
@@ -76,16 +78,35 @@ pub fn knock(
 ) -> Next {
     match request.command {
         Command::Auth(asked) => authenticate(cx, client, asked, request.style, out),
-        // Memcached answers it in binary; locked text does not get here with it.
+        // memcached answers it in binary; locked text does not get here with it.
         Command::Version => {
             Reply::new(request.style, out).version(VERSION);
             Next::Continue
         }
+        Command::Refused(ref refusal) => refused(cx, refusal, request.style, out),
         _ => {
             Reply::new(request.style, out).auth(AuthReply::Failed);
             Next::Close
         }
     }
+}
+
+/// A binary packet of a locked connection that is no request. A frame without sense is called so,
+/// whoever sent it; of the others only those that were to authenticate are told what is wrong.
+fn refused(cx: &Context<'_>, refusal: &Refusal, style: Style<'_>, out: &mut Vec<u8>) -> Next {
+    let asks_auth = matches!(style, Style::Binary(binary) if binary.is_auth());
+    if refusal.close && (asks_auth || refusal.error == ClientError::UnknownCommand) {
+        return super::binary::refuse(refusal, style, out);
+    }
+    if !asks_auth {
+        Reply::new(style, out).auth(AuthReply::Failed);
+        return Next::Close;
+    }
+    // A response longer than any buffer cannot be right.
+    count(cx.counters, false);
+    let mut answer = Vec::new();
+    Reply::new(style, &mut answer).auth(AuthReply::Failed);
+    Next::Swallow { len: refusal.swallow.into(), answer }
 }
 
 /// Authentication, of a locked connection or an open one.
@@ -181,6 +202,9 @@ fn decide<'a>(access: &mut Access, asked: Auth<'a>) -> Decision<'a> {
 
 /// The words of PLAIN, `[authzid] NUL user NUL password` (RFC 4616). Nobody may act for another.
 fn plain(response: &[u8]) -> Option<(&[u8], &[u8])> {
+    if response.len() > LOGIN_TOKEN_MAX {
+        return None;
+    }
     let mut words = response.splitn(3, |&byte| byte == 0);
     let (identity, user, password) = (words.next()?, words.next()?, words.next()?);
     let own = identity.is_empty() || identity == user;

@@ -103,7 +103,13 @@ const NETWORK: &[Row] = &[
     (Opt::Protocol, 'B', "protocol", "NAME", "auto, ascii or binary [default: auto]"),
     (Opt::UdpPort, 'U', "udp-port", "N", "UDP port; only 0 (off) so far [default: 0]"),
     (Opt::EnableSsl, 'Z', "enable-ssl", "", "TLS: not supported yet"),
-    (Opt::EnableSasl, 'S', "enable-sasl", "", "SASL authentication: not supported yet"),
+    (
+        Opt::EnableSasl,
+        'S',
+        "enable-sasl",
+        "",
+        "binary clients log in by SASL PLAIN: users as in -Y, or in $MEMCACHED_SASL_PWDB",
+    ),
     (
         Opt::AuthFile,
         'Y',

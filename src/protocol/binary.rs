@@ -78,6 +78,13 @@ fn refuse<'a>(header: &Header, error: ClientError, then: Then) -> Parsed<'a> {
     Parsed::Complete { request: Request { command, style: style(header) }, len: HEADER_LEN }
 }
 
+impl Binary {
+    /// The question belongs to SASL.
+    pub fn is_auth(&self) -> bool {
+        matches!(self.opcode, opcode::SASL_LIST | opcode::SASL_AUTH | opcode::SASL_STEP)
+    }
+}
+
 /// What an answer repeats of the header.
 #[inline]
 fn style<'a>(header: &Header) -> Style<'a> {

@@ -340,6 +340,8 @@ impl Turn {
         let protocol = conn.codec(bytes);
         let locked = conn.client.access.is_locked();
         self.rest = Rest { hungry: true, ..Rest::default() };
+        // Something stands behind the last step that is to be planned anew once that was run.
+        let mut behind = false;
         while at < bytes.len() {
             if steps.len() - begin >= requests || at >= TURN_BYTES_MAX {
                 self.rest.hungry = false;
@@ -376,12 +378,14 @@ impl Turn {
             steps.push(Step { what, end: at, hashes: first_hash..hashes.len() });
             (scanned, resume_at) = (0, 0);
             if last {
+                behind = at < bytes.len();
                 break;
             }
         }
         if !self.rest.hungry && requests > 1 {
             env.counters.conn_yields.add(1);
         }
+        self.rest.hungry &= !behind;
         self.planned = at;
         self.steps = begin..steps.len();
     }

@@ -4,6 +4,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use crate::common::{Client, Server, foreign_server};
+use crate::packets::packet;
 use crate::{UNAUTHENTICATED, UserFile, ann, login, server};
 
 /// Every verb there is or ever was, and some that are none.
@@ -128,18 +129,6 @@ fn strangers_get_nothing_on_any_listener() {
     if let Some(Listener::Unix(path)) = listeners.last() {
         let _ = std::fs::remove_file(path);
     }
-}
-
-/// A binary packet: opcode, extras, key, value.
-fn packet(opcode: u8, extras: &[u8], key: &str, value: &str) -> Vec<u8> {
-    let body = extras.len() + key.len() + value.len();
-    let mut bytes = vec![0x80, opcode, 0, key.len() as u8, extras.len() as u8, 0, 0, 0];
-    bytes.extend((body as u32).to_be_bytes());
-    bytes.extend([0; 12]);
-    bytes.extend(extras);
-    bytes.extend(key.as_bytes());
-    bytes.extend(value.as_bytes());
-    bytes
 }
 
 /// -Y alone speaks text: a binary packet is a line that has not ended yet, or a wrong one.

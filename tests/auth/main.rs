@@ -10,8 +10,10 @@ mod common;
 mod gate;
 mod handshake;
 mod load;
+mod packets;
 mod passwd;
 mod reload;
+mod sasl;
 mod start;
 
 use std::path::PathBuf;

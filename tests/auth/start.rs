@@ -49,6 +49,18 @@ fn what_does_not_go_with_it_is_refused() {
 }
 
 #[test]
+fn sasl_needs_users_and_binary() {
+    let (code, errors) = refused(&["-S"]);
+    assert_eq!(code, 64);
+    assert!(errors.starts_with("-S without users: give -Y FILE, or set MEMCACHED_SASL_PWDB"));
+    let file = UserFile::new("ann:x\n");
+    for protocol in ["ascii", "binary"] {
+        let (code, errors) = refused(&["-S", "-Y", file.path(), "-B", protocol]);
+        assert_eq!(code, 64, "{errors}");
+    }
+}
+
+#[test]
 fn check_config_looks_at_the_file() {
     let file = UserFile::new("ann:x\n");
     let (code, errors) = refused(&["-Y", file.path(), "--check-config"]);

@@ -65,10 +65,20 @@ impl Server {
         server
     }
 
+    /// With these options, and this variable in its environment.
+    pub fn with_environment(name: &str, value: &str, options: &[&str]) -> Server {
+        let mut command = command(None);
+        command.env(name, value);
+        Server::launch_command(command, options)
+    }
+
     fn launch(program: Option<&str>, options: &[&str]) -> Server {
+        Server::launch_command(command(program), options)
+    }
+
+    fn launch_command(mut command: Command, options: &[&str]) -> Server {
         let directory = new_directory();
         let port_file = directory.join("ports");
-        let mut command = command(program);
         command.args(["-l", "127.0.0.1", "-p", "-1"]).args(options);
         command.env("MEMCACHED_PORT_FILENAME", &port_file);
         let child = spawn(command, &directory);

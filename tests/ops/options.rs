@@ -61,7 +61,7 @@ fn errors_go_to_standard_error_with_memcacheds_exit_code() {
         (&["-I", "1000"], 64, "Item max size cannot be less than 1024 bytes.\n"),
         (&["-l", "127.0.0.1:x"], 71, "Invalid port number: \"x\"\n"),
         (&["-o", "bogus=1"], 1, "Illegal suboption \"bogus=1\"\n"),
-        (&["-S"], 1, "not supported yet: -S"),
+        (&["-Z"], 1, "not supported yet: -Z"),
         (&["stray"], 1, "Unexpected argument \"stray\""),
         (&["-c", "0", "-h"], 1, "Maximum connections"),
     ] {

@@ -86,7 +86,7 @@ impl Builder {
             Opt::Protocol => self.dialect = Some(dialect(text)?),
             Opt::NapiIds => return Err(unsupported("-N (worker by NAPI id)")),
             Opt::EnableSsl => return Err(unsupported("-Z (TLS)")),
-            Opt::EnableSasl => return Err(unsupported("-S (SASL authentication)")),
+            Opt::EnableSasl => config.sasl = true,
             Opt::AuthFile => config.auth_file = Some(file(&name, flag)?),
             Opt::MemoryFile => return Err(unsupported("-e (restartable memory)")),
             Opt::MemoryLimit => {

@@ -180,6 +180,12 @@ fn users_are_read_and_go_with_their_protocol_only() {
         assert_eq!(config.dialect, Dialect::Text);
     }
     assert_eq!(refusal(&["-Y", file, "-B", "auto"]).1, 64);
+    for words in [&["-Y", file, "-S"][..], &["-S", "-Y", file, "-B", "auto"]] {
+        let config = with(words);
+        assert_eq!((config.dialect, config.sasl), (Dialect::Auto, true));
+    }
+    assert_eq!(refusal(&["-Y", file, "-S", "-B", "ascii"]).1, 64);
+    assert_eq!(refusal(&["-Y", file, "-S", "-B", "binary"]).1, 64);
     assert!(!with(&[]).requires_login());
     std::fs::remove_file(&path).unwrap();
 }
@@ -189,7 +195,6 @@ fn what_is_to_come_is_refused_by_name() {
     for words in [
         &["-U", "11211"][..],
         &["-U", "-1"],
-        &["-S"],
         &["-e", "f"],
         &["-Z"],
         &["-N", "1"],
