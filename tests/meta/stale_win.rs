@@ -97,7 +97,9 @@ fn of_a_thousand_one_wins() {
     clock.stop_clock();
     let mut clients: Vec<_> = (0..CLIENTS).map(|_| server.client()).collect();
     for _ in 0..2 {
-        clients.iter_mut().for_each(|c| drop(c.send("mg k v N30 t\r\n")));
+        for c in &mut clients {
+            c.send("mg k v N30 t\r\n");
+        }
         let mut won = 0;
         for c in &mut clients {
             match c.read_until("\r\n\r\n").as_str() {
