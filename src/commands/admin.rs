@@ -29,6 +29,7 @@ pub(super) fn refusal(cx: &Context<'_>, admin: &Admin<'_>) -> Option<Forbidden> 
             cx.counters.cmd_flush.add(1);
             Some(Forbidden::FlushAll)
         }
+        Admin::Watch(_) if !cx.config.watch_enabled => Some(Forbidden::Watch),
         Admin::Shutdown(_) if !cx.config.shutdown_command => Some(Forbidden::Shutdown),
         Admin::Stats(Stats::Detail(_)) if !cx.config.dump_enabled => Some(Forbidden::Detail),
         Admin::Stats(Stats::CacheDump { .. }) if !cx.config.dump_enabled => {
@@ -67,6 +68,7 @@ pub(super) fn admin(
         Admin::Shutdown(ShutdownMode::Now) => return Next::Shutdown { graceful: false },
         Admin::Shutdown(ShutdownMode::Graceful) => return Next::Shutdown { graceful: true },
         Admin::Shutdown(ShutdownMode::Invalid) => reply.line("CLIENT_ERROR invalid shutdown mode"),
+        Admin::Watch(wanted) => return Next::Watch(wanted),
         Admin::Stats(Stats::Conns) => return Next::DescribeConnections,
         Admin::Stats(stats) => answer_stats(cx, stats, &mut reply),
         Admin::Slabs(slabs) => tuning::slabs(cx, slabs, &mut reply),

@@ -21,7 +21,7 @@ pub use set::finish_upload;
 pub use stream::{Produced, Producer};
 
 use crate::ops::{VERSION, config::Config, counters::WorkerCounters, shared::Shared};
-use crate::protocol::{Command, Forbidden, KeptStyle, Reply, Request, Style};
+use crate::protocol::{Command, Forbidden, KeptStyle, Reply, Request, Style, Wanted};
 use crate::store::{KeyHash, PinId, Session, Store, UploadId};
 
 /// What every command may use.
@@ -85,6 +85,8 @@ pub enum Next {
     /// Find out whether this is so, and then answer with `commands::conclude`. Nothing else of this
     /// connection is looked at until then.
     Verify(Box<Credentials>),
+    /// `watch`: the connection becomes a sink for log lines. `None`: a word was no stream.
+    Watch(Option<Wanted>),
     /// `stats conns`: ask every worker, append the answers, then END.
     DescribeConnections,
     /// The daemon is to stop: as SIGINT, or as SIGUSR1. This connection closes without a reply.

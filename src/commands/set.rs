@@ -49,10 +49,7 @@ pub(super) fn set(
             }
             Next::Continue
         }
-        Body::Streamed { len } => {
-            session.release(); // uploads have locks of their own
-            receive(cx, &args, len, style)
-        }
+        Body::Streamed { len } => receive(cx, session, &args, len, style),
     }
 }
 
@@ -78,8 +75,14 @@ fn tells_length(style: Style<'_>) -> bool {
 }
 
 /// A value too long for the buffer: find it a place, or have it swallowed and refused afterwards.
-fn receive(cx: &Context<'_>, args: &SetArgs<'_>, len: u32, style: Style<'_>) -> Next {
-    match cx.store.begin_upload(args, len, cx.now) {
+fn receive(
+    cx: &Context<'_>,
+    session: &mut Session<'_>,
+    args: &SetArgs<'_>,
+    len: u32,
+    style: Style<'_>,
+) -> Next {
+    match session.begin_upload(args, len, cx.now) {
         Ok(upload) => Next::Receive { upload, len, style: KeptStyle::new(style, args.key) },
         Err(refused) => {
             let mut answer = Vec::new();
@@ -94,9 +97,10 @@ fn receive(cx: &Context<'_>, args: &SetArgs<'_>, len: u32, style: Style<'_>) -> 
 }
 
 /// The body of an upload is complete: `terminated` says whether it ended as its dialect wants. The
-/// caller holds no session.
+/// session holds no lock.
 pub fn finish_upload(
     cx: &Context<'_>,
+    session: &mut Session<'_>,
     upload: UploadId,
     terminated: bool,
     style: &KeptStyle,
@@ -105,7 +109,7 @@ pub fn finish_upload(
 ) {
     let mut reply = Reply::new(style.style(), out);
     if terminated {
-        let (stored, total) = cx.store.commit_measured(upload, cx.now);
+        let (stored, total) = session.commit_upload(upload, cx.now);
         let len = if matches!(stored, Stored::Stored(_)) { total } else { len as usize };
         let about = About { key: style.key(), cas: cas(stored), len, stores: true };
         reply.outcome(status(stored), &about);

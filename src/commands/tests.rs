@@ -144,7 +144,7 @@ impl Cache {
             output_begin: 0,
         };
         let terminated = &behind[len..len + 2] == b"\r\n";
-        finish_upload(&cx, upload, terminated, style, len as u32, out);
+        finish_upload(&cx, &mut self.store.session(), upload, terminated, style, len as u32, out);
         len + 2
     }
 

@@ -1,6 +1,7 @@
 //! Per-worker counts: one writer each, summed when asked. What concerns items is counted by the
 //! store, under the lock it holds anyway.
 
+use super::watch::WatchTotals;
 use crate::sync::{AtomicU64, Ordering::Relaxed};
 
 /// A count with one writer: a plain load and store, no locked instruction.
@@ -84,6 +85,8 @@ pub struct Totals {
     pub listen_disabled: u64,
     /// See `ListenerCounters::time_in_listen_disabled_us`.
     pub time_in_listen_disabled_us: u64,
+    /// Lines for watchers.
+    pub watch: WatchTotals,
 }
 
 impl Totals {
@@ -121,6 +124,7 @@ impl Totals {
                 self.time_in_listen_disabled_us,
                 baseline.time_in_listen_disabled_us,
             ),
+            watch: self.watch.since(&baseline.watch),
         }
     }
 }

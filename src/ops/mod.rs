@@ -11,6 +11,7 @@ pub mod shared;
 pub mod startup;
 pub mod stats;
 pub mod users;
+pub mod watch;
 
 /// The version of memcached that clients gate on: what `version`, `-V` and `STAT version` answer.
 /// slabd's own is `STAT slabd_version`.

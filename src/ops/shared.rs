@@ -7,6 +7,7 @@
 use super::config::Config;
 use super::counters::{Totals, WorkerCounters};
 use super::prefix::PrefixTable;
+use super::watch::Watch;
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering::Relaxed};
 
 /// The store's clock at start. Above 60, so that `uptime` (the clock less 60) reads 2 as
@@ -33,6 +34,8 @@ pub struct Shared {
     pub workers: Vec<WorkerCounters>,
     /// Counts of the accepting thread.
     pub listener: ListenerCounters,
+    /// Who watches.
+    pub watch: Watch,
     clock: Mutex<Clock>,
     prefixes: Mutex<PrefixTable>,
     baseline: Mutex<Totals>,
@@ -78,6 +81,7 @@ impl Shared {
             oldest_live: AtomicU32::new(0),
             workers: (0..config.threads).map(|_| WorkerCounters::default()).collect(),
             listener: ListenerCounters::default(),
+            watch: Watch::new(config.watcher_logbuf),
             clock: Mutex::new(Clock::default()),
             prefixes: Mutex::new(PrefixTable::new(config.prefix_delimiter)),
             baseline: Mutex::new(Totals::default()),
@@ -141,6 +145,7 @@ impl Shared {
             rejected_connections: listener.rejected_connections.load(Relaxed),
             listen_disabled: listener.listen_disabled.load(Relaxed),
             time_in_listen_disabled_us: listener.time_in_listen_disabled_us.load(Relaxed),
+            watch: self.watch.totals(),
             ..Totals::default()
         };
         self.workers.iter().for_each(|worker| totals.add_worker(worker));

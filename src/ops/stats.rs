@@ -11,7 +11,6 @@
 //! | `proxy_*`, `extstore_*`, `*_extstore`, `ext_*`, `memory_file` | no proxy, no flash tier |
 //! | `ssl_*`, `time_since_server_cert_refresh` | no TLS yet |
 //! | `lrutail_reflocked`, `lru_bumps_dropped` | no reference counts, no queue of bumps |
-//! | `log_*` | no `watch` yet |
 //! | `*_napi_ids`, `round_robin_fallback` | connections go to the least loaded worker |
 //! | `inline_ascii_response`, `drop_privileges` | long without effect |
 //!

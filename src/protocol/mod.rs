@@ -13,12 +13,14 @@ mod reply;
 mod request;
 mod text;
 mod token;
+mod watch;
 
 pub use admin::*;
 pub use dump::Dumped;
 pub use flags::{Flags, FlagsIter};
 pub use reply::{About, AuthReply, Number, Reply, Shown, Status, Ttl};
 pub use request::*;
+pub use watch::{Stream, Wanted};
 
 /// Which codec reads a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,6 +171,8 @@ pub enum Forbidden {
     Detail,
     /// `stats cachedump` (-X).
     CacheDump,
+    /// watch (-W).
+    Watch,
 }
 
 impl Forbidden {
@@ -179,6 +183,7 @@ impl Forbidden {
             Forbidden::Shutdown => "SERVER_ERROR: shutdown not enabled",
             Forbidden::Detail => "CLIENT_ERROR stats detail not allowed",
             Forbidden::CacheDump => "CLIENT_ERROR stats cachedump not allowed",
+            Forbidden::Watch => "CLIENT_ERROR watch commands not allowed",
         }
     }
 }

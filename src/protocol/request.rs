@@ -6,7 +6,7 @@
 
 use super::base64::Decoded;
 use super::token::{find_space, skip_spaces};
-use super::{ClientError, Crawler, Flags, Lru, Protocol, Slabs, binary};
+use super::{ClientError, Crawler, Flags, Lru, Protocol, Slabs, Wanted, binary};
 
 /// One request: what to do, and what the answer needs to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -410,6 +410,8 @@ pub enum Admin<'a> {
     Crawler(Crawler),
     /// `cache_memlimit <MiB>`
     MemoryLimit(u32),
+    /// `watch [stream…]`; `None`: a word is no stream, which is told only to who may watch.
+    Watch(Option<Wanted>),
     /// Feature `debug-commands`: move the daemon's clock.
     #[cfg(feature = "debug-commands")]
     DebugTime(DebugTime),

@@ -145,6 +145,9 @@ fn other<'a>(frame: Frame<'a>, line: &'a [u8]) -> Parsed<'a> {
         b"verbosity" => verbosity(frame, words),
         b"shutdown" => shutdown(frame, words),
         b"slabs" | b"lru" | b"lru_crawler" | b"cache_memlimit" => admin::parse(frame, word, words),
+        b"watch" => {
+            frame.complete(Command::Admin(Admin::Watch(super::Wanted::parse(words))), false)
+        }
         #[cfg(feature = "debug-commands")]
         b"debugtime" => debugtime(frame, words),
         b"mg" => meta::get(frame, rest),
@@ -155,8 +158,6 @@ fn other<'a>(frame: Frame<'a>, line: &'a [u8]) -> Parsed<'a> {
         b"mn" => frame.complete(Command::Noop, false),
         #[cfg(feature = "debug-commands")]
         b"debugcheck" => frame.complete(Command::Admin(Admin::DebugCheck), false),
-        // No command yet, but a word for which memcached does not listen to `noreply`.
-        b"watch" => frame.refuse(ClientError::UnknownCommand, false),
         _ => unknown(frame, words),
     }
 }

@@ -47,6 +47,12 @@ impl Limit {
     }
 }
 
+/// Unix time: seconds, and microseconds of the second. For what is shown, never for decisions.
+pub(super) fn unix_moment() -> (u64, u32) {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    (since.as_secs(), since.subsec_micros())
+}
+
 /// Unix time, in seconds; 0 on a host whose clock stands before 1970.
 pub(super) fn unix_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())

@@ -10,6 +10,8 @@
 //! - a phase that waits for anything else (`Parked`) is ended by a message.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::RawFd;
+use std::sync::Arc;
 
 use super::buffer::Buffer;
 use super::limits::{
@@ -18,6 +20,7 @@ use super::limits::{
 use crate::commands::{Access, ClientState, Credentials, Producer};
 use crate::ops::config::Config;
 use crate::ops::counters::WorkerCounters;
+use crate::ops::watch::Watcher;
 use crate::protocol::{ClientError, KeptStyle, Protocol};
 use crate::store::{Store, UploadId};
 
@@ -69,6 +72,10 @@ pub(super) struct Connection<S> {
     pub(super) doomed: bool,
     /// The idle timeout concerns it.
     pub(super) idle_counts: bool,
+    /// It came to a bad end.
+    pub(super) broken: bool,
+    /// The socket's number, where there is one.
+    pub(super) descriptor: RawFd,
 }
 
 /// What the bytes of a connection are at present.
@@ -90,6 +97,13 @@ pub(super) enum Phase {
     Parked(Box<Parked>),
     /// A password is being checked.
     Login(Box<Login>),
+    /// It watches: what it is sent comes from elsewhere, what it sends is dropped.
+    Watch {
+        /// Where its lines wait.
+        watcher: Arc<Watcher>,
+        /// The worker knows that it watches.
+        known: bool,
+    },
     /// Send what is due, then close.
     Flush,
     /// Our side is shut; what the peer still sends is dropped, up to so many bytes.
@@ -192,6 +206,8 @@ impl<S> Connection<S> {
             queued: false,
             doomed: false,
             idle_counts,
+            broken: false,
+            descriptor: -1,
         }
     }
 
@@ -228,7 +244,8 @@ impl<S> Connection<S> {
         }
         match self.phase {
             Phase::Commands => self.output.len() < output_mark && (self.readable || !self.hungry),
-            Phase::Receive(_) | Phase::Swallow { .. } | Phase::Drain(_) => self.readable,
+            Phase::Receive(_) | Phase::Swallow { .. } => self.readable,
+            Phase::Drain(_) | Phase::Watch { .. } => self.readable,
             Phase::Paused | Phase::Send(_) => !self.blocked && self.output.len() <= OUTPUT_LOW,
             Phase::Parked(_) | Phase::Login(_) | Phase::Flush => false,
         }
@@ -273,6 +290,7 @@ impl<S> Connection<S> {
     /// The state, in memcached's words.
     pub(super) fn state_name(&self) -> &'static str {
         match self.phase {
+            Phase::Watch { .. } => "conn_watch",
             _ if !self.output.is_empty() => "conn_mwrite",
             Phase::Commands if self.input.filled().contains(&b'\n') => "conn_nread",
             Phase::Commands => "conn_read",
@@ -350,7 +368,7 @@ impl<S: Read> Connection<S> {
                 0
             }
             Err(_) => {
-                self.failed = true;
+                (self.failed, self.broken) = (true, true);
                 0
             }
         }
@@ -395,7 +413,7 @@ impl<S: Write> Connection<S> {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break 0,
                 Ok(n) => break n,
                 Err(_) => {
-                    self.failed = true;
+                    (self.failed, self.broken) = (true, true);
                     return 0;
                 }
             }

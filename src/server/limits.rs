@@ -110,6 +110,10 @@ const _: () = assert!(LOGINS_MAX * LOGIN_MAX <= 32 << 20);
 /// connection gets ten tries a second, and the time of a check says even less.
 pub(super) const LOGIN_DELAY_MS: u64 = 100;
 
+/// Watchers are sent their lines this often: soon enough for a reader, and rarely enough that the
+/// worker hardly notices.
+pub(super) const WATCH_PERIOD_MS: u64 = 10;
+
 /// Connections accepted in a row from one listener before the others get their turn.
 pub(super) const ACCEPT_BURST: usize = 64;
 

@@ -26,8 +26,11 @@ use super::limits::{
     STAGE_OUTPUT_MAX, TURN_BYTES_MAX, TURN_KEYS_MAX,
 };
 use super::visit::Visit;
+use crate::ops::watch::{Log, Streams};
 use crate::ops::{config::Config, counters::WorkerCounters, shared::Shared};
-use crate::protocol::{self, Arith, Body, Command, Delete, Fetch, Parsed, Refusal, Request, Set};
+use crate::protocol::{
+    self, Admin, Arith, Body, Command, Delete, Fetch, Parsed, Refusal, Request, Set,
+};
 use crate::store::{KeyHash, Store};
 
 /// What a stage may use, and the moment it runs at.
@@ -46,6 +49,8 @@ pub(super) struct Env<'a> {
     pub(super) buffers_max: u64,
     /// Requests are to be logged.
     pub(super) log: bool,
+    /// What anybody watches.
+    pub(super) watched: Streams,
     /// Connections end with this turn.
     pub(super) stopping: bool,
 }
@@ -67,6 +72,10 @@ pub(super) struct Effects {
     pub(super) errands: Vec<usize>,
     /// The daemon is to stop; gracefully?
     pub(super) shutdown: Option<bool>,
+    /// New watchers.
+    pub(super) watchers: Vec<usize>,
+    /// Lines for watchers, to be published.
+    pub(super) log: Log,
 }
 
 /// The buffers of one worker.
@@ -187,6 +196,7 @@ impl Stage {
                     turn.out = begin..visit.out.len();
                     visit.out.len() >= STAGE_OUTPUT_MAX
                 });
+                visit.end();
                 full.map_or(unsent.len(), |last| last + 1)
             };
             send(env, conns, &unsent[..served], out);
@@ -251,7 +261,7 @@ fn take_bytes<S: Read + Write>(
     match conn.phase {
         _ if conn.failed => None,
         Phase::Flush | Phase::Parked(_) | Phase::Login(_) => None,
-        Phase::Drain(_) => {
+        Phase::Drain(_) | Phase::Watch { .. } => {
             conn.drain(area, env.counters);
             None
         }
@@ -437,7 +447,7 @@ fn ends_plan(request: &Request<'_>) -> bool {
         Command::Set(set) => matches!(set.body, Body::Streamed { .. }),
         Command::Refused(Refusal { swallow, close, .. }) => *close || *swallow > 0,
         // What follows is understood differently after a verdict.
-        Command::Auth(_) | Command::Quit => true,
+        Command::Auth(_) | Command::Quit | Command::Admin(Admin::Watch(_)) => true,
         _ => false,
     }
 }
@@ -492,7 +502,7 @@ pub(super) fn settle<S>(
             // All that came whole was answered.
             Phase::Commands if conn.hungry => conn.phase = Phase::Flush,
             Phase::Receive(_) | Phase::Swallow { .. } => conn.failed = true,
-            Phase::Parked(_) | Phase::Login(_) => conn.failed = true,
+            Phase::Parked(_) | Phase::Login(_) | Phase::Watch { .. } => conn.failed = true,
             _ => {}
         }
     }
@@ -516,7 +526,11 @@ pub(super) fn settle<S>(
         effects.doomed.push(token);
         return;
     }
-    match &conn.phase {
+    match &mut conn.phase {
+        Phase::Watch { known: known @ false, .. } => {
+            *known = true;
+            effects.watchers.push(token);
+        }
         Phase::Parked(parked) if parked.serial == 0 => effects.errands.push(token),
         Phase::Login(login) if login.serial == 0 => effects.errands.push(token),
         _ => {}

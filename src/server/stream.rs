@@ -33,6 +33,14 @@ impl Stream {
         matches!(self, Stream::Tcp(_))
     }
 
+    /// The peer's address: TCP, and only while it is connected.
+    pub(super) fn peer(&self) -> Option<SocketAddr> {
+        match self {
+            Stream::Tcp(stream) => stream.peer_addr().ok(),
+            Stream::Unix(_) => None,
+        }
+    }
+
     /// The peer, as `stats conns` shows it.
     pub(super) fn peer_text(&self) -> String {
         match self {

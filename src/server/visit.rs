@@ -1,12 +1,15 @@
 //! The part of a stage that meets the store: steps in order, in one session, with prefetches
 //! running ahead over the keys of all connections of the stage.
 
+mod observe;
+
 use std::ops::Range;
 
 use super::connection::{Connection, Due, Login, Parked, Phase, Upload, body_deadline};
-use super::limits::{BUCKETS_AHEAD, ITEMS_AHEAD, LOG_LINE_MAX, STREAM_AHEAD, STREAM_PIECES};
+use super::limits::{BUCKETS_AHEAD, ITEMS_AHEAD, STREAM_AHEAD, STREAM_PIECES};
 use super::stage::{Effects, Env, Step, What};
 use crate::commands::{self, Context, Next, Produced, Producer};
+use crate::ops::watch::{Asker, Streams};
 use crate::protocol::{About, Reply, Request, Status, Style};
 use crate::store::{KeyHash, Received, Session};
 
@@ -24,6 +27,10 @@ pub(super) struct Visit<'v, 'e> {
     buckets: usize,
     items: usize,
     effects: &'v mut Effects,
+    /// Requests are logged, or watched.
+    observed: bool,
+    /// Whose doing is what happens.
+    asker: Asker,
 }
 
 impl<'v, 'e> Visit<'v, 'e> {
@@ -33,8 +40,17 @@ impl<'v, 'e> Visit<'v, 'e> {
         hashes: &'v [KeyHash],
         effects: &'v mut Effects,
     ) -> Self {
-        let session = env.store.session();
-        Visit { env, session, out, hashes, buckets: 0, items: 0, effects }
+        let mut session = env.store.session();
+        if env.watched != Streams::NONE {
+            session.observe();
+        }
+        let observed = env.log || env.watched != Streams::NONE;
+        let asker = Asker::default();
+        Visit { env, session, out, hashes, buckets: 0, items: 0, effects, observed, asker }
+    }
+    /// All connections were served.
+    pub(super) fn end(mut self) {
+        self.tell();
     }
 
     /// Go on with a connection: `bytes` are what it holds, `steps` their plan. How many of the
@@ -64,8 +80,8 @@ impl<'v, 'e> Visit<'v, 'e> {
                 return used;
             }
             self.look_ahead(&step.hashes);
-            if self.env.log && !matches!(step.what, What::Knock(_)) {
-                log_step(&bytes[used..step.end]);
+            if self.observed {
+                self.look_at(conn, step, &bytes[used..step.end]);
             }
             if self.step(conn, step, begin) {
                 used = step.end;
@@ -91,7 +107,7 @@ impl<'v, 'e> Visit<'v, 'e> {
     ) -> usize {
         conn.last_command = self.env.now;
         match conn.phase {
-            Phase::Flush => bytes.len(),
+            Phase::Flush | Phase::Watch { .. } => bytes.len(),
             _ => used + self.absorb(conn, &bytes[used..], begin),
         }
     }
@@ -134,6 +150,7 @@ impl<'v, 'e> Visit<'v, 'e> {
                 return true;
             }
             What::Fatal => {
+                conn.broken = true;
                 conn.phase = Phase::Flush;
                 return true;
             }
@@ -217,6 +234,7 @@ impl<'v, 'e> Visit<'v, 'e> {
                 let (style, credentials) = (credentials.style.clone(), Some(credentials));
                 conn.phase = Phase::Login(Box::new(Login { serial: 0, style, credentials }));
             }
+            Next::Watch(wanted) => self.watch(conn, wanted, begin),
             Next::DescribeConnections => {
                 let parked = Parked { serial: 0, waiting: 0, lines: Vec::new() };
                 conn.phase = Phase::Parked(Box::new(parked));
@@ -318,7 +336,11 @@ impl<'v, 'e> Visit<'v, 'e> {
         };
         let cx = self.context(conn, begin);
         let terminated = upload.terminator_wanted == 0 || upload.terminator == *b"\r\n";
-        commands::finish_upload(&cx, id, terminated, &upload.style, upload.len, self.out);
+        if self.observed {
+            self.ask_for(conn.descriptor, None);
+        }
+        let (style, len) = (&upload.style, upload.len);
+        commands::finish_upload(&cx, &mut self.session, id, terminated, style, len, self.out);
     }
 
     /// The line that a refused request is owed.
@@ -334,12 +356,4 @@ impl<'v, 'e> Visit<'v, 'e> {
             }
         }
     }
-}
-
-#[cold]
-fn log_step(bytes: &[u8]) {
-    let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    let line = &line[..line.len().min(LOG_LINE_MAX)];
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    log::debug!("< {}", line.escape_ascii());
 }

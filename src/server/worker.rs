@@ -3,6 +3,8 @@
 //! Sleep unless someone is ready; take what arrived; serve the ready ones a stage; tend those
 //! whose time has come.
 
+mod watchers;
+
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -15,7 +17,7 @@ use mio::event::{Event, Source};
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
-use super::clock::Limit;
+use super::clock::{self, Limit};
 use super::common::Common;
 use super::connection::{Connection, Overdue, Phase};
 use super::deadlines::{Entry, Wheel};
@@ -23,21 +25,26 @@ use super::errands::Errand;
 use super::inbox::{Asker, Message};
 use super::limits::{
     BUFFERS_HARD_MAX, BUFFERS_SOFT_MAX, EVENTS_MAX, OUTPUT_MARK, OUTPUT_MARK_TIGHT, STALLED_S,
-    STOP_DRAIN_MS, STOP_FLUSH_MS, TURN_REQUESTS_MAX,
+    STOP_DRAIN_MS, STOP_FLUSH_MS, TURN_REQUESTS_MAX, WATCH_PERIOD_MS,
 };
 use super::stage::{Effects, Env, Stage, settle};
 use super::stream::Stream;
 use crate::commands::{self, Next};
 use crate::ops::config::Dialect;
 use crate::ops::counters::WorkerCounters;
+use crate::ops::watch::{Log, Streams};
 use crate::protocol::Protocol;
 use crate::sys::signal::Signal;
+use watchers::Gone;
 
 /// The inbox's token; places in the table of connections come from 0 up.
 pub(super) const INBOX: Token = Token(usize::MAX);
 
 /// How long to sleep while a deadline is set: the wheel's seconds, less the clock's coarseness.
 const WHEEL_TICK: Duration = Duration::from_millis(500);
+
+/// How long to sleep while somebody watches.
+const WATCH_PERIOD: Duration = Duration::from_millis(WATCH_PERIOD_MS);
 
 /// One worker.
 pub(super) struct Worker {
@@ -59,6 +66,12 @@ pub(super) struct Worker {
     /// Numbers the questions to other workers.
     serial: u64,
     stop: Option<Stop>,
+    /// Connections that watch.
+    watchers: Vec<usize>,
+    /// When they are sent what has come for them.
+    feed_at: Limit,
+    /// Room for that.
+    lines: Vec<u8>,
 }
 
 /// How far a stop has come.
@@ -79,6 +92,8 @@ impl Worker {
         inbox: Receiver<Message>,
     ) -> Self {
         let now = common.shared.now.load(Relaxed);
+        let log = Log::new(common.config.worker_logbuf);
+        let effects = Effects { log, ..Effects::default() };
         Worker {
             common,
             index,
@@ -87,12 +102,15 @@ impl Worker {
             conns: Slab::new(),
             ready: VecDeque::new(),
             stage: Stage::new(),
-            effects: Effects::default(),
+            effects,
             wheel: Wheel::new(now),
             due: Vec::new(),
             shed_at: now,
             serial: 0,
             stop: None,
+            watchers: Vec::new(),
+            feed_at: Limit::after_ms(0),
+            lines: Vec::new(),
         }
     }
 
@@ -120,6 +138,7 @@ impl Worker {
                 self.look_at_deadlines(now);
             }
             self.serve(now);
+            self.feed_watchers();
             if self.stop.is_some() && self.stop_is_over() {
                 return Ok(());
             }
@@ -137,7 +156,8 @@ impl Worker {
             }
             None => {
                 let waiting = !self.wheel.is_empty() || !self.effects.deferred.is_empty();
-                waiting.then_some(WHEEL_TICK)
+                let pace = waiting.then_some(WHEEL_TICK);
+                if self.watchers.is_empty() { pace } else { Some(WATCH_PERIOD) }
             }
         }
     }
@@ -167,7 +187,11 @@ impl Worker {
         let counters = &common.shared.workers[self.index];
         if !self.ready.is_empty() {
             let env = env(&common, counters, now, self.stop.is_some());
+            if env.watched != Streams::NONE {
+                self.effects.log.set_moment(clock::unix_moment());
+            }
             self.stage.run(&env, &mut self.conns, &mut self.ready, &mut self.effects);
+            self.publish();
             self.carry_out(&common, counters);
         }
         let workers = common.mailboxes.len() as u64;
@@ -198,8 +222,9 @@ impl Worker {
         while let Some(token) = self.effects.errands.pop() {
             self.ask(token);
         }
+        self.watchers.append(&mut self.effects.watchers);
         while let Some(token) = self.effects.doomed.pop() {
-            self.close(token, counters);
+            self.close(token, counters, Gone::Normal);
         }
         if let Some(graceful) = self.effects.shutdown.take() {
             let signal = if graceful { Signal::Graceful } else { Signal::Stop };
@@ -219,8 +244,9 @@ impl Worker {
         }
     }
 
-    fn close(&mut self, token: usize, counters: &WorkerCounters) {
+    fn close(&mut self, token: usize, counters: &WorkerCounters, why: Gone) {
         let Some(mut conn) = self.conns.try_remove(token) else { return };
+        self.note_close(token, &conn, why);
         conn.release(&self.common.store);
         counters.buffer_bytes.sub(u64::from(conn.owned));
         counters.curr_connections.sub(1);
@@ -261,7 +287,7 @@ impl Worker {
             return;
         }
         log::debug!("connection {} opened by {stream}", stream.as_raw_fd());
-        let is_tcp = stream.is_tcp();
+        let (is_tcp, descriptor) = (stream.is_tcp(), stream.as_raw_fd());
         let protocol = match self.common.config.dialect {
             Dialect::Auto => None,
             Dialect::Text => Some(Protocol::Text),
@@ -269,6 +295,7 @@ impl Worker {
         };
         let locked = self.common.config.requires_login();
         let conn = place.insert(Connection::new(stream, protocol, now, is_tcp, locked));
+        conn.descriptor = descriptor;
         if let Some((at, _)) = conn.deadline(&self.common.config) {
             conn.armed = at;
             self.wheel.insert(Entry { token, at });
@@ -277,6 +304,7 @@ impl Worker {
         let places = self.conns.capacity() as u64;
         let known = counters.connection_structures.get();
         counters.connection_structures.add(places.saturating_sub(known));
+        self.note_open(token);
     }
 
     /// Close those that overstayed; look again later at those that moved on.
@@ -303,7 +331,7 @@ impl Worker {
                         Overdue::Slow => counters.deadline_kicks.add(1),
                         Overdue::Drained => {}
                     }
-                    self.close(token, counters);
+                    self.close(token, counters, why.into());
                 }
             }
         }
@@ -326,7 +354,7 @@ impl Worker {
                 return;
             }
             counters.deadline_kicks.add(1);
-            self.close(token, counters);
+            self.close(token, counters, Gone::Error);
         }
     }
 
@@ -475,7 +503,8 @@ impl Worker {
         if over {
             let common = Arc::clone(&self.common);
             let tokens: Vec<usize> = self.conns.iter().map(|(token, _)| token).collect();
-            tokens.into_iter().for_each(|t| self.close(t, &common.shared.workers[self.index]));
+            let counters = &common.shared.workers[self.index];
+            tokens.into_iter().for_each(|t| self.close(t, counters, Gone::Shutdown));
         }
         self.conns.is_empty()
     }
@@ -496,6 +525,7 @@ fn env<'a>(common: &'a Common, counters: &'a WorkerCounters, now: u32, stopping:
         output_mark: if tight { OUTPUT_MARK_TIGHT } else { OUTPUT_MARK },
         buffers_max: BUFFERS_HARD_MAX / workers,
         log: log::log_enabled!(log::Level::Debug),
+        watched: common.shared.watch.streams(),
         stopping,
     }
 }

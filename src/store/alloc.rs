@@ -4,7 +4,6 @@
 //!
 //! Every step is bounded, and nothing alive goes while something dead or free would do.
 
-use super::Event;
 use super::Seconds;
 use super::item::{ItemId, Queue, state};
 use super::shard::Shard;
@@ -180,7 +179,7 @@ impl Shard {
         if !fetched && (expired || reaper == Reaper::Store) {
             counts.expired_unfetched += 1;
         }
-        self.note(id, Event::reclaimed);
+        self.note_reclaim(id);
         self.remove(id, self.hash_of(id));
     }
 
@@ -222,7 +221,7 @@ impl Shard {
         counts.evicted_time = header.accessed.age(now);
         counts.evicted_unfetched += u64::from(!header.is(state::FETCHED));
         counts.evicted_active += u64::from(header.is(state::ACTIVE));
-        self.note(id, Event::evicted);
+        self.note_eviction(id, now);
         self.remove(id, self.hash_of(id));
         self.foresee(line);
     }
@@ -264,6 +263,7 @@ impl Shard {
     /// Take a page from another class, emptying it. `false`: none can be emptied.
     pub(super) fn steal_page(&mut self, class: ClassId, now: Seconds) -> bool {
         let Some(page) = self.emptied_page(Some(class), now) else { return false };
+        self.note_page_move(self.slabs.page_class(page), class);
         self.slabs.reassign(page, class);
         self.counts.slabs_moved += 1;
         true

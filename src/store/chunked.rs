@@ -191,19 +191,7 @@ impl Shard {
             whole.extend_from_slice(value);
             self.copy_value(old, &mut whole);
         }
-        match self.set(&SetArgs { mode: SetMode::Set, compare: None, ..args }, &whole, now) {
-            // Counted twice over otherwise: once here, once by the append itself.
-            Stored::Stored(cas) => {
-                self.uncount_set(&args, len);
-                Stored::Stored(cas)
-            }
-            other => other,
-        }
-    }
-    fn uncount_set(&mut self, args: &SetArgs<'_>, len: usize) {
-        let class = self.slabs.class_for(plain_size(args, len));
-        let class = class.unwrap_or(self.slabs.last_class());
-        self.counts.classes[class].cmd_set -= 1;
+        self.put(&args, &whole, Some(old), now)
     }
 
     /// Append to a linked chain where it stands. Readers are not disturbed: they read as many
@@ -500,6 +488,9 @@ impl Shard {
             self.release(head);
             if let (SetMode::Add, Some(old)) = (mode, old) {
                 self.used_now(old, now);
+            }
+            if self.journal.observed {
+                self.note_store(&args, len as usize, refusal, now);
             }
             return Some((refusal, len as usize));
         }

@@ -19,6 +19,7 @@ mod geometry;
 mod hash;
 mod index;
 mod item;
+mod journal;
 mod lru;
 mod maintain;
 mod marks;
@@ -48,6 +49,7 @@ pub use hash::KeyHash;
 use hash::KeyHasher;
 use index::Index;
 use item::ItemId;
+pub use journal::{Event, Found};
 use moves::Moves;
 pub use moves::Reassigned;
 pub use operands::{
@@ -193,24 +195,6 @@ pub enum Received {
     /// No memory (or dropped for making the least progress): answer out of memory and swallow the
     /// rest. The upload is gone; do not use the id again.
     Dropped,
-}
-
-/// Something that happened to an item without its owner's asking.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// A live item was removed to make room.
-    Evicted(Box<[u8]>),
-    /// A dead item was removed.
-    Reclaimed(Box<[u8]>),
-}
-
-impl Event {
-    fn evicted(key: &[u8]) -> Event {
-        Event::Evicted(key.into())
-    }
-    fn reclaimed(key: &[u8]) -> Event {
-        Event::Reclaimed(key.into())
-    }
 }
 
 /// Bytes that all shards together may hold of something, against a cap.
@@ -398,19 +382,22 @@ impl Store {
         len: u32,
         now: Seconds,
     ) -> Result<UploadId, Stored> {
+        self.session().begin_upload(args, len, now)
+    }
+    /// As above, but a refusal is still to be counted.
+    fn try_begin_upload(
+        &self,
+        args: &SetArgs<'_>,
+        len: u32,
+        now: Seconds,
+    ) -> Result<UploadId, Stored> {
         let slot = self.slot(args.hash);
         let order = self.uploads_begun.fetch_add(1, Ordering::Relaxed);
         let mut begun = self.slots[slot].lock().begin_upload(args, len, order, now);
         if begun == Err(Stored::OutOfMemory) && self.find_page(slot, now) {
             begun = self.slots[slot].lock().begin_upload(args, len, order, now);
         }
-        match begun {
-            Ok(number) => Ok(UploadId(outside(slot, number))),
-            Err(stored) => {
-                self.slots[slot].lock().refused(args, len as usize, stored, now);
-                Err(stored)
-            }
-        }
+        begun.map(|number| UploadId(outside(slot, number)))
     }
     /// The next bytes of it, no more than were announced.
     pub fn append_upload(&self, id: &UploadId, mut bytes: &[u8], now: Seconds) -> Received {
@@ -451,15 +438,7 @@ impl Store {
     }
     /// All bytes and a good terminator are there: store it.
     pub fn commit_upload(&self, id: UploadId, now: Seconds) -> Stored {
-        self.commit_measured(id, now).0
-    }
-    /// `commit_upload`, and how long the value is that is now under the key.
-    pub fn commit_measured(&self, id: UploadId, now: Seconds) -> (Stored, usize) {
-        let (slot, number) = inside(id.0);
-        let mut shard = self.slots[slot].lock();
-        let committed = shard.commit_upload(number, now);
-        self.slots[slot].publish(&shard);
-        committed.unwrap_or((Stored::OutOfMemory, 0))
+        self.session().commit_upload(id, now).0
     }
     /// Forget it.
     pub fn drop_upload(&self, id: UploadId) {
@@ -525,15 +504,6 @@ impl Store {
         self.slots.iter().for_each(|slot| slot.lock().counts.reset());
     }
 
-    /// Keep a record of evictions and reclaims from now on, or stop.
-    pub fn record_events(&self, on: bool) {
-        self.slots.iter().for_each(|slot| slot.lock().journal = on.then(Vec::new));
-    }
-    /// What happened since the last call.
-    pub fn take_events(&self) -> Vec<Event> {
-        let take = |slot: &Slot| slot.lock().journal.as_mut().map(std::mem::take);
-        self.slots.iter().filter_map(take).flatten().collect()
-    }
     /// Tests: let the next `n` page allocations succeed and all later ones fail; `None`: stop
     /// failing.
     #[doc(hidden)]

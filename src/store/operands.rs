@@ -158,6 +158,13 @@ pub enum Stored {
     OutOfMemory,
 }
 
+impl Stored {
+    /// There was no place for the value, whatever is stored under its key.
+    pub(super) fn is_refused(self) -> bool {
+        matches!(self, Stored::TooLarge | Stored::OutOfMemory)
+    }
+}
+
 /// What became of a delete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deleted {

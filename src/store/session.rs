@@ -3,9 +3,10 @@
 //! With one shard the lock is taken once for the visit (32 keys must not mean 32 locks); with
 //! more it is taken for each verb, since neighbours in a batch rarely share a shard.
 
+use super::journal::Seen;
 use super::shard::Shard;
 use super::{ArithArgs, Counted, Deadline, DeleteArgs, Deleted, FetchArgs, Hit, KeyHash};
-use super::{Seconds, SetArgs, SetMode, Store, Stored};
+use super::{Seconds, SetArgs, SetMode, Store, Stored, UploadId, inside};
 use crate::sync::MutexGuard;
 
 /// See [`Store::session`].
@@ -13,11 +14,13 @@ pub struct Session<'a> {
     store: &'a Store,
     /// The only shard's lock, once taken.
     guard: Option<MutexGuard<'a, Shard>>,
+    /// What happened, if that is to be known.
+    pub(super) seen: Seen,
 }
 
 impl<'a> Session<'a> {
     pub(super) fn new(store: &'a Store) -> Session<'a> {
-        Session { store, guard: None }
+        Session { store, guard: None, seen: Seen::default() }
     }
 
     /// Let go of the lock the visit holds, if it does; the next verb takes it again. To be called
@@ -33,15 +36,19 @@ impl<'a> Session<'a> {
     /// Run `verb` on the key's shard.
     #[inline]
     fn with<R>(&mut self, hash: KeyHash, verb: impl FnOnce(&mut Shard, usize) -> R) -> R {
+        self.on(self.store.slot(hash), verb)
+    }
+    /// Run `verb` on the shard of this number.
+    #[inline]
+    fn on<R>(&mut self, number: usize, verb: impl FnOnce(&mut Shard, usize) -> R) -> R {
         let store = self.store;
         if store.slots.len() == 1 {
             let guard = self.guard.get_or_insert_with(|| store.slots[0].lock());
-            return verb(guard, 0);
+            return self.seen.run(guard, |shard| verb(shard, 0));
         }
-        let number = store.slot(hash);
         let slot = &store.slots[number];
         let mut guard = slot.lock();
-        let result = verb(&mut guard, number);
+        let result = self.seen.run(&mut guard, |shard| verb(shard, number));
         slot.publish(&guard);
         result
     }
@@ -76,7 +83,7 @@ impl<'a> Session<'a> {
     /// `SetMode::Set` have removed the old item: a stale value must not outlive its replacement.
     #[inline]
     pub fn set(&mut self, args: &SetArgs<'_>, value: &[u8], now: Seconds) -> Stored {
-        let stored = self.with(args.hash, |shard, _| shard.set(args, value, now));
+        let stored = self.with(args.hash, |shard, _| shard.set_noted(args, value, now));
         match stored {
             Stored::TooLarge | Stored::OutOfMemory => self.set_again(args, value, stored, now),
             stored => stored,
@@ -111,6 +118,29 @@ impl<'a> Session<'a> {
         })
     }
 
+    /// As [`Store::begin_upload`], observed if the visit is.
+    pub fn begin_upload(
+        &mut self,
+        args: &SetArgs<'_>,
+        len: u32,
+        now: Seconds,
+    ) -> Result<UploadId, Stored> {
+        self.release();
+        self.store.try_begin_upload(args, len, now).inspect_err(|&stored| {
+            self.with(args.hash, |shard, _| shard.refused(args, len as usize, stored, now));
+            self.release();
+        })
+    }
+    /// As [`Store::commit_upload`], observed if the visit is; and how long the value is that is
+    /// now under the key.
+    pub fn commit_upload(&mut self, id: UploadId, now: Seconds) -> (Stored, usize) {
+        let (slot, number) = inside(id.0);
+        self.release();
+        let committed = self.on(slot, |shard, _| shard.commit_upload(number, now));
+        self.release();
+        committed.unwrap_or((Stored::OutOfMemory, 0))
+    }
+
     /// `set`, and how long the value is that is now under the key.
     pub fn set_measured(
         &mut self,
@@ -119,7 +149,7 @@ impl<'a> Session<'a> {
         now: Seconds,
     ) -> (Stored, usize) {
         let (stored, len) = self.with(args.hash, |shard, _| {
-            let stored = shard.set(args, value, now);
+            let stored = shard.set_noted(args, value, now);
             let done = matches!(stored, Stored::Stored(_));
             (stored, if done { shard.len_under(args.key, args.hash) } else { value.len() })
         });
@@ -201,6 +231,15 @@ impl Drop for Session<'_> {
 }
 
 impl Shard {
+    /// `set`, told to an observer, who learns later of what may still come right.
+    #[inline]
+    fn set_noted(&mut self, args: &SetArgs<'_>, value: &[u8], now: Seconds) -> Stored {
+        let stored = self.set(args, value, now);
+        if self.journal.observed && !stored.is_refused() {
+            self.note_store(args, value.len(), stored, now);
+        }
+        stored
+    }
     /// A storage command ended in `TooLarge` or `OutOfMemory` (anything else passes through):
     /// count it, and let `set` remove what it failed to replace.
     pub(super) fn refused(
@@ -213,7 +252,13 @@ impl Shard {
         match stored {
             Stored::TooLarge => self.counts.store_too_large += 1,
             Stored::OutOfMemory => self.count_no_memory(args, len),
-            other => return other,
+            _ => {}
+        }
+        if self.journal.observed {
+            self.note_store(args, len, stored, now);
+        }
+        if !stored.is_refused() {
+            return stored;
         }
         self.forget_stale(args, now);
         match (stored, args.mode) {

@@ -13,13 +13,14 @@ use super::geometry::{HEADER_SIZE, MEMCACHED_CAS, MEMCACHED_OVERHEAD};
 use super::hash::{KeyHash, KeyHasher};
 use super::index::Index;
 use super::item::{Accessed, Chain, ItemHeader, ItemId, OWN_CAS_SIZE, Queue, state};
+use super::journal::Journal;
 use super::lru::Lru;
 use super::pages::PagePool;
 use super::slab::{ClassId, Slabs};
 use super::stats::Counts;
 use super::table::Table;
 use super::tuning::Crawl;
-use super::{Budget, Deadline, DeleteArgs, Deleted, Event, Seconds, SetArgs, SetMode, Settings};
+use super::{Budget, Deadline, DeleteArgs, Deleted, Seconds, SetArgs, SetMode, Settings};
 
 /// What a new shard is given.
 pub(super) struct Parts {
@@ -71,8 +72,8 @@ pub struct Shard {
     pub(super) pinned_dead: u64,
     /// The next page whose access times are rewritten.
     pub(super) refresh_cursor: usize,
-    /// What happened, for who asked to be told (tests and, later, watchers).
-    pub(super) journal: Option<Vec<Event>>,
+    /// What happened, for those who asked to be told.
+    pub(super) journal: Journal,
 }
 
 /// What was flushed.
@@ -113,7 +114,7 @@ impl Shard {
             pressure: vec![0; classes],
             pinned_dead: 0,
             refresh_cursor: 0,
-            journal: None,
+            journal: Journal::default(),
         }
     }
 
@@ -218,7 +219,11 @@ impl Shard {
     #[inline]
     pub(super) fn find_live(&mut self, key: &[u8], hash: KeyHash, now: Seconds) -> Option<ItemId> {
         self.tick(now);
-        let id = self.find(key, hash)?;
+        let found = self.find(key, hash);
+        if self.journal.observed {
+            self.note_lookup(key, found, now);
+        }
+        let id = found?;
         let header = self.header(id);
         if self.is_dead(header, now) {
             self.bury(id, hash, now);
@@ -233,17 +238,8 @@ impl Shard {
         } else {
             self.counts.get_flushed += 1;
         }
-        self.note(id, Event::reclaimed);
+        self.note_reclaim(id);
         self.remove(id, hash);
-    }
-
-    /// Tell who wants to know.
-    #[inline]
-    pub(super) fn note(&mut self, id: ItemId, event: fn(&[u8]) -> Event) {
-        if self.journal.is_some() {
-            let event = event(self.key(id));
-            self.journal.iter_mut().for_each(|journal| journal.push(event.clone()));
-        }
     }
 
     /// A use other than a fetch: the item counts as used now.
@@ -328,6 +324,9 @@ impl Shard {
         }
         let line = self.line(id);
         self.counts.classes[line].delete_hits += 1;
+        if self.journal.observed {
+            self.note_delete(id);
+        }
         self.remove(id, hash);
         Deleted::Deleted
     }

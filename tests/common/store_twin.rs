@@ -391,15 +391,15 @@ impl World {
     /// Take the store's reports. `own`: the key that is being worked on, which must not go.
     pub(crate) fn absorb(&mut self, own: Option<&[u8]>) {
         let (mut evicted, mut reaped) = (false, 0);
-        for event in self.store.take_events() {
+        for event in self.store.take_events().0 {
             match event {
-                Event::Reclaimed(key) => {
+                Event::Reclaimed { key } => {
                     let gone = self.twin.remove(&key[..]).expect("only what is there is reclaimed");
                     assert!(self.is_dead(&gone), "only the dead are reclaimed");
                     self.tally.reclaimed += 1;
                     reaped += 1;
                 }
-                Event::Evicted(key) => {
+                Event::Evicted { key, .. } => {
                     assert_ne!(own, Some(&key[..]), "the item being worked on was evicted");
                     self.judge_evicted(&key);
                     let gave_up = reaped >= REAPED_MAX;
@@ -407,6 +407,7 @@ impl World {
                     assert!(!exact || !self.any_dead(), "evicted while a dead item could go");
                     evicted = true;
                 }
+                _ => {}
             }
         }
         if evicted && !self.failing_pages {

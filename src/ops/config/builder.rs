@@ -117,7 +117,7 @@ impl Builder {
             Opt::EnableShutdown => config.shutdown_command = true,
             Opt::DisableFlushAll => config.flush_enabled = false,
             Opt::DisableDumping => config.dump_enabled = false,
-            Opt::DisableWatch => (), // there is no such command yet
+            Opt::DisableWatch => config.watch_enabled = false,
             Opt::Delimiter => {
                 let none = || ConfigError::new(EXIT_FAILURE, "No delimiter specified");
                 let first = flag.value.as_encoded_bytes().first();
@@ -272,6 +272,9 @@ fn defaults() -> Config {
         dialect: Dialect::Auto,
         flush_enabled: true,
         dump_enabled: true,
+        watch_enabled: true,
+        watcher_logbuf: 256 << 10,
+        worker_logbuf: 64 << 10,
         prefix_delimiter: b':',
         detail_enabled: false,
         maxconns_fast: true,

@@ -113,6 +113,12 @@ pub struct Config {
     pub flush_enabled: bool,
     /// -X turns it off.
     pub dump_enabled: bool,
+    /// -W turns it off.
+    pub watch_enabled: bool,
+    /// Bytes of lines a watcher may leave untaken before it loses some.
+    pub watcher_logbuf: usize,
+    /// Bytes of lines a worker collects before it gives them to watchers.
+    pub worker_logbuf: usize,
     /// -D, and `:` by default.
     pub prefix_delimiter: u8,
     /// -D was given: prefix statistics are on from the start.

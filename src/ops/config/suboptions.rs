@@ -28,7 +28,7 @@
 //! | hot_max_factor, warm_max_factor | works | |
 //! | temporary_ttl | works | |
 //! | idle_timeout | works | |
-//! | watcher_logbuf_size, worker_logbuf_size | noted | buffers of `watch`, which is still to come |
+//! | watcher_logbuf_size, worker_logbuf_size | works | |
 //! | slab_sizes | works | |
 //! | slab_chunk_max | works | a chunk is half a page (32 KiB) at most, whatever is asked |
 //! | no_chunked_items | noted | slab_chunk_max=1024; items above 32 KiB are chained all the same |
@@ -114,23 +114,10 @@ pub fn help() -> String {
 }
 
 /// What the sub-options say that is not in [`Config`] itself.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct SubOptions {
     chunk_max_given: bool,
     tail_repair_time_s: i64,
-    watcher_logbuf_kib: i64,
-    worker_logbuf_kib: i64,
-}
-
-impl Default for SubOptions {
-    fn default() -> Self {
-        Self {
-            chunk_max_given: false,
-            tail_repair_time_s: 0,
-            watcher_logbuf_kib: 256,
-            worker_logbuf_kib: 64,
-        }
-    }
 }
 
 /// One sub-option as typed.
@@ -169,12 +156,9 @@ impl SubOptions {
             let message = "temporary_ttl requires lru_maintainer to be enabled";
             return Err(ConfigError::new(EXIT_USAGE, message));
         }
-        let kib = |kib: i64| (kib << 10).to_string();
         config.other_settings = vec![
             ("hash_algorithm", "foldhash".to_owned()), // ours, whatever was asked
             ("tail_repair_time", self.tail_repair_time_s.to_string()),
-            ("watcher_logbuf_size", kib(self.watcher_logbuf_kib)),
-            ("worker_logbuf_size", kib(self.worker_logbuf_kib)),
             ("read_buf_mem_limit", "0".to_owned()),
         ];
         Ok(())
@@ -276,12 +260,10 @@ impl SubOptions {
             "write_timeout" => config.write_timeout_s = sub.timeout()?,
             "tcp_user_timeout" => config.tcp_user_timeout_s = sub.timeout()?,
             "watcher_logbuf_size" => {
-                self.watcher_logbuf_kib = sub.whole(LOG_BUFFER_KIB, "")?;
-                note_unless(config, sub, self.watcher_logbuf_kib == 256);
+                config.watcher_logbuf = (sub.whole(LOG_BUFFER_KIB, "")? as usize) << 10;
             }
             "worker_logbuf_size" => {
-                self.worker_logbuf_kib = sub.whole(LOG_BUFFER_KIB, "")?;
-                note_unless(config, sub, self.worker_logbuf_kib == 64);
+                config.worker_logbuf = (sub.whole(LOG_BUFFER_KIB, "")? as usize) << 10;
             }
             "slab_sizes" => config.store.slab_sizes = slab_sizes(sub)?,
             "slab_chunk_max" => {

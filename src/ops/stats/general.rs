@@ -20,7 +20,7 @@ pub fn general(from: &Sources<'_>, visit: &mut Visit<'_>) {
     connections(from, &totals, &mut lines);
     commands(from.store, &totals, &mut lines);
     network(from, &totals, &mut lines);
-    memory(from, &mut lines);
+    memory(from, &totals, &mut lines);
     queues(from, &mut lines);
     own(from, &totals, &mut lines);
 }
@@ -109,7 +109,7 @@ fn network(from: &Sources<'_>, totals: &Totals, lines: &mut Lines<'_, '_>) {
     lines.stat("conn_yields", totals.conn_yields);
 }
 
-fn memory(from: &Sources<'_>, lines: &mut Lines<'_, '_>) {
+fn memory(from: &Sources<'_>, totals: &Totals, lines: &mut Lines<'_, '_>) {
     let store = from.store;
     lines.stat("hash_power_level", store.hash_power);
     lines.stat("hash_bytes", store.hash_bytes);
@@ -134,6 +134,11 @@ fn memory(from: &Sources<'_>, lines: &mut Lines<'_, '_>) {
         lines.stat("lru_maintainer_juggles", store.juggles);
     }
     lines.stat("malloc_fails", store.malloc_fails);
+    lines.stat("log_worker_dropped", totals.watch.dropped);
+    lines.stat("log_worker_written", totals.watch.written);
+    lines.stat("log_watcher_skipped", totals.watch.skipped);
+    lines.stat("log_watcher_sent", totals.watch.sent);
+    lines.stat("log_watchers", from.shared.watch.len());
     lines.stat("bytes", store.bytes);
     lines.stat("curr_items", store.items);
     lines.stat("total_items", store.total_items);

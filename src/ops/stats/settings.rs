@@ -115,7 +115,9 @@ impl Settings<'_, '_, '_> {
         self.switch("temp_lru", tuning.temporary_ttl.is_some());
         self.stat("temporary_ttl", tuning.temporary_ttl.unwrap_or(TEMPORARY_TTL_OFF_S));
         self.stat("idle_timeout", config.idle_timeout_s);
-        self.others(&["watcher_logbuf_size", "worker_logbuf_size", "read_buf_mem_limit"]);
+        self.stat("watcher_logbuf_size", config.watcher_logbuf);
+        self.stat("worker_logbuf_size", config.worker_logbuf);
+        self.others(&["read_buf_mem_limit"]);
         self.switch("track_sizes", store.track_sizes);
         self.stat("client_flags_size", size_of::<u32>());
     }

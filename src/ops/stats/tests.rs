@@ -81,8 +81,9 @@ fn general_statistics_stand_in_memcacheds_order() {
         hash_is_expanding slab_reassign_rescues slab_reassign_chunk_rescues \
         slab_reassign_inline_reclaim slab_reassign_busy_items slab_reassign_busy_deletes \
         slab_reassign_busy_nomem slab_reassign_last_busy_status slab_reassign_running \
-        slabs_moved lru_crawler_running \
-        lru_crawler_starts lru_maintainer_juggles malloc_fails bytes curr_items total_items \
+        slabs_moved lru_crawler_running lru_crawler_starts lru_maintainer_juggles malloc_fails \
+        log_worker_dropped log_worker_written log_watcher_skipped log_watcher_sent \
+        log_watchers bytes curr_items total_items \
         slab_global_page_pool expired_unfetched evicted_unfetched evicted_active evictions \
         reclaimed crawler_reclaimed crawler_items_checked moves_to_cold moves_to_warm \
         moves_within_lru direct_reclaims slabd_version shards buffer_bytes deadline_kicks \
@@ -228,7 +229,8 @@ fn settings_show_every_field_and_others_in_their_place() {
         lru_crawler_sleep 100,lru_crawler_tocrawl 0,\
         flush_enabled yes,dump_enabled yes,hash_algorithm foldhash,lru_maintainer_thread yes,\
         lru_segmented yes,hot_lru_pct 20,warm_lru_pct 40,hot_max_factor 0.20,\
-        warm_max_factor 2.00,temp_lru no,temporary_ttl 61,idle_timeout 0,track_sizes no,\
+        warm_max_factor 2.00,temp_lru no,temporary_ttl 61,idle_timeout 0,\
+        watcher_logbuf_size 262144,worker_logbuf_size 65536,track_sizes no,\
         client_flags_size 4,request_timeout 60,body_timeout 60,write_timeout 60,\
         tcp_user_timeout 60,strict_framing no,of_our_own 1";
     let lines = lines(settings, &config, &shared, &store());

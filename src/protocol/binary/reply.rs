@@ -133,7 +133,9 @@ pub(in crate::protocol) fn error(to: &Binary, error: ClientError, out: &mut Vec<
 #[cold]
 pub(in crate::protocol) fn forbidden(to: &Binary, what: Forbidden, out: &mut Vec<u8>) {
     match what {
-        Forbidden::Detail | Forbidden::CacheDump => failure(to, Status::NotFound, out),
+        Forbidden::Detail | Forbidden::CacheDump | Forbidden::Watch => {
+            failure(to, Status::NotFound, out)
+        }
         Forbidden::FlushAll | Forbidden::Shutdown => {
             packet(to, 0x0020, 0, b"", b"Auth failure.", out);
         }

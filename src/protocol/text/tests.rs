@@ -122,8 +122,6 @@ fn unknown_words_are_error_unless_silenced() {
 
 #[test]
 fn commands_of_later_issues_are_error() {
-    refuses("watch k\r\n", ClientError::UnknownCommand);
-    refuses("watch noreply\r\n", ClientError::UnknownCommand);
     for word in ["slabs", "lru", "lru_crawler", "cache_memlimit", "extstore", "refresh_certs"] {
         refuses(format!("{word} x\r\n"), ClientError::UnknownCommand);
         refuses_silently(format!("{word} noreply\r\n"));

@@ -109,6 +109,7 @@ impl World {
             output_mark: OUTPUT_MARK,
             buffers_max: u64::MAX,
             log: false,
+            watched: self.shared.watch.streams(),
             stopping: false,
         };
         self.stage.run(&env, &mut self.conns, &mut self.ready, &mut self.effects);

@@ -223,10 +223,10 @@ fn events_name_what_was_evicted_and_reclaimed() {
     for n in 0..20_000 {
         d.set(&format!("k{n}"), &[1; 60]);
     }
-    let events = d.store.take_events();
-    assert_eq!(events[0], Event::Reclaimed(b"dies".as_slice().into()));
-    assert_eq!(events[1], Event::Evicted(b"k0".as_slice().into()));
-    assert!(d.store.take_events().is_empty());
+    let (events, _) = d.store.take_events();
+    assert_eq!(events[0], Event::Reclaimed { key: b"dies".as_slice().into() });
+    assert!(matches!(&events[1], Event::Evicted { key, .. } if **key == *b"k0"));
+    assert!(d.store.take_events().0.is_empty());
 }
 
 #[test]

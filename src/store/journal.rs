@@ -1,0 +1,297 @@
+//! What happens to items, for those who asked to be told: watchers, and tests.
+//!
+//! A shard records two kinds of events. What it does by itself (evictions, page moves, reclaims) is
+//! recorded while somebody wants to know ([`Store::watch_memory`]), and waits in the shard's
+//! journal for whoever comes next. What a client's verb looks up, stores and deletes is recorded
+//! only when the verb runs in a session that asked for it ([`Session::observe`]), and is taken by
+//! that session under the same lock, so that it is known whose it was. Nobody asked: a verb pays
+//! for a test of a byte it has at hand.
+
+use super::item::{ItemId, state};
+use super::shard::{Shard, plain_size};
+use super::slab::ClassId;
+use super::{Seconds, Session, SetArgs, SetMode, Slot, Store, Stored};
+
+/// Events that wait in one shard; further ones are lost, and counted.
+const EVENTS_MAX: usize = 4096;
+
+/// Something that happened to an item. Classes count from 1, as they are shown; 0 is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A live item was removed to make room.
+    Evicted {
+        /// Its key.
+        key: Box<[u8]>,
+        /// Somebody had read it.
+        fetched: bool,
+        /// Seconds it would have lived on; `None`: for ever.
+        ttl: Option<Seconds>,
+        /// Seconds since it was last used.
+        idle: Seconds,
+        /// Its class.
+        class: u32,
+        /// Length of its value.
+        len: usize,
+    },
+    /// A dead item was removed (told to tests only).
+    Reclaimed {
+        /// Its key.
+        key: Box<[u8]>,
+    },
+    /// A page went from one class to another, by the store's own choice.
+    PageMoved {
+        /// The class that lost it; 0: the pool.
+        from: u32,
+        /// The class that got it.
+        to: u32,
+    },
+    /// A verb looked for a key.
+    LookedUp {
+        /// The key.
+        key: Box<[u8]>,
+        /// What was found.
+        found: Found,
+        /// The class of a live item.
+        class: u32,
+        /// Length of its value.
+        len: usize,
+    },
+    /// A storage command ended.
+    Stored {
+        /// The key.
+        key: Box<[u8]>,
+        /// Under what condition.
+        mode: SetMode,
+        /// A CAS was given to compare with.
+        compared: bool,
+        /// How.
+        outcome: Stored,
+        /// Seconds the new item lives; 0: for ever.
+        ttl: Seconds,
+        /// The class of the new item.
+        class: u32,
+        /// Length of the key's value if it was stored, of the one that was sent otherwise.
+        len: usize,
+    },
+    /// A client removed an item.
+    Deleted {
+        /// Its key.
+        key: Box<[u8]>,
+        /// Its class.
+        class: u32,
+        /// Length of its value.
+        len: usize,
+    },
+}
+
+/// What a lookup found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing.
+    Nothing,
+    /// A live item.
+    Alive,
+    /// An item that a flush had killed.
+    Flushed,
+    /// An item whose time was over.
+    Expired,
+}
+
+/// One shard's events that nobody took yet.
+#[derive(Debug, Default)]
+pub(super) struct Journal {
+    /// The verb being run is observed.
+    pub(super) observed: bool,
+    /// Evictions and page moves are recorded.
+    memory: bool,
+    /// Reclaims are, too.
+    reclaims: bool,
+    events: Vec<Event>,
+    /// Events there was no room for.
+    lost: u64,
+}
+
+impl Journal {
+    fn push(&mut self, event: Event) {
+        if self.events.len() < EVENTS_MAX || self.reclaims {
+            self.events.push(event);
+        } else {
+            self.lost += 1;
+        }
+    }
+    /// Move all events to `to`; how many were lost.
+    pub(super) fn drain_to(&mut self, to: &mut Vec<Event>) -> u64 {
+        to.append(&mut self.events);
+        std::mem::take(&mut self.lost)
+    }
+}
+
+impl Store {
+    /// Keep a record of evictions and page moves from now on, or stop. Taken by observing
+    /// sessions, and by [`Store::take_events`].
+    pub fn watch_memory(&self, on: bool) {
+        self.slots.iter().for_each(|slot| {
+            let journal = &mut slot.lock().journal;
+            journal.memory = on;
+            if !on {
+                *journal = Journal::default();
+            }
+        });
+    }
+    /// Tests: as above, with reclaims, and without a limit.
+    #[doc(hidden)]
+    pub fn record_events(&self, on: bool) {
+        self.watch_memory(on);
+        self.slots.iter().for_each(|slot| slot.lock().journal.reclaims = on);
+    }
+    /// What happened since the last call, and how many events more were lost.
+    pub fn take_events(&self) -> (Vec<Event>, u64) {
+        let mut events = Vec::new();
+        let take = |slot: &Slot| slot.lock().journal.drain_to(&mut events);
+        let lost = self.slots.iter().map(take).sum();
+        (events, lost)
+    }
+}
+
+/// What an observed visit has seen.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// The visit is observed.
+    on: bool,
+    events: Vec<Event>,
+    /// Events that were lost.
+    lost: u64,
+}
+
+impl Seen {
+    /// Run a verb, and take what it says.
+    #[inline]
+    pub(super) fn run<R>(&mut self, shard: &mut Shard, verb: impl FnOnce(&mut Shard) -> R) -> R {
+        if self.on {
+            shard.journal.observed = true;
+        }
+        let result = verb(shard);
+        if self.on {
+            self.take(&mut shard.journal);
+        }
+        result
+    }
+    #[cold]
+    fn take(&mut self, journal: &mut Journal) {
+        journal.observed = false;
+        self.lost += journal.drain_to(&mut self.events);
+    }
+}
+
+impl Session<'_> {
+    /// Record what the verbs of this visit look up, store and delete, until they are taken.
+    pub fn observe(&mut self) {
+        self.seen.on = true;
+    }
+    /// What was recorded, to be drained; and, besides, what the shards that were visited had
+    /// recorded of their own.
+    pub fn observed(&mut self) -> &mut Vec<Event> {
+        &mut self.seen.events
+    }
+    /// Events for which there was no room, since the last call.
+    pub fn lost(&mut self) -> u64 {
+        std::mem::take(&mut self.seen.lost)
+    }
+}
+
+impl Shard {
+    /// The class in whose queues an item stands, as it is shown.
+    fn shown_class(&self, id: ItemId) -> u32 {
+        self.line(id) as u32 + 1
+    }
+
+    /// An item is about to be evicted.
+    pub(super) fn note_eviction(&mut self, id: ItemId, now: Seconds) {
+        if !self.journal.memory {
+            return;
+        }
+        let header = self.header(id);
+        let event = Event::Evicted {
+            key: self.key(id).into(),
+            fetched: header.is(state::FETCHED),
+            ttl: (header.deadline != 0).then(|| header.deadline.saturating_sub(now)),
+            idle: header.accessed.age(now),
+            class: self.shown_class(id),
+            len: self.value_len(id),
+        };
+        self.journal.push(event);
+    }
+    /// A dead item is about to be removed.
+    #[inline]
+    pub(super) fn note_reclaim(&mut self, id: ItemId) {
+        if self.journal.reclaims {
+            let key = self.key(id).into();
+            self.journal.push(Event::Reclaimed { key });
+        }
+    }
+    /// A page moves between classes; `None`: from the pool.
+    pub(super) fn note_page_move(&mut self, from: Option<ClassId>, to: ClassId) {
+        if self.journal.memory {
+            let from = from.map_or(0, |class| class as u32 + 1);
+            self.journal.push(Event::PageMoved { from, to: to as u32 + 1 });
+        }
+    }
+
+    /// A lookup found `id`, dead or alive.
+    #[cold]
+    pub(super) fn note_lookup(&mut self, key: &[u8], id: Option<ItemId>, now: Seconds) {
+        let dead = |id: &ItemId| self.is_dead(self.header(*id), now);
+        let found = match id {
+            None => Found::Nothing,
+            Some(id) if !dead(&id) => Found::Alive,
+            Some(id) if self.header(id).is_expired(now) => Found::Expired,
+            Some(_) => Found::Flushed,
+        };
+        let alive = id.filter(|_| found == Found::Alive);
+        let class = alive.map_or(0, |id| self.shown_class(id));
+        let len = alive.map_or(0, |id| self.value_len(id));
+        self.journal.push(Event::LookedUp { key: key.into(), found, class, len });
+    }
+
+    /// A storage command ended; `len` is the length of the value that was sent.
+    #[cold]
+    pub(super) fn note_store(
+        &mut self,
+        args: &SetArgs<'_>,
+        len: usize,
+        outcome: Stored,
+        now: Seconds,
+    ) {
+        let stored = match outcome {
+            Stored::Stored(_) => self.find(args.key, args.hash),
+            _ => None,
+        };
+        let (class, len, deadline) = match (stored, outcome) {
+            (Some(id), _) => (self.shown_class(id), self.value_len(id), self.header(id).deadline),
+            // There never was a new item.
+            (None, Stored::TooLarge | Stored::OutOfMemory) => (0, len, 0),
+            (None, _) => {
+                let class = self.slabs.class_for(plain_size(args, len));
+                let class = class.unwrap_or(self.slabs.last_class());
+                (class as u32 + 1, len, args.deadline)
+            }
+        };
+        self.journal.push(Event::Stored {
+            key: args.key.into(),
+            mode: args.mode,
+            compared: args.compare.is_some(),
+            outcome,
+            ttl: deadline.saturating_sub(now),
+            class,
+            len,
+        });
+    }
+
+    /// A client removes this item.
+    #[cold]
+    pub(super) fn note_delete(&mut self, id: ItemId) {
+        let (class, len) = (self.shown_class(id), self.value_len(id));
+        let key = self.key(id).into();
+        self.journal.push(Event::Deleted { key, class, len });
+    }
+}
