@@ -6,15 +6,13 @@
 //!
 //! | fields | why not |
 //! |---|---|
-//! | `reserved_fds` | `-c` counts clients; nothing is taken from it |
-//! | `response_obj_*`, `read_buf_*` | no such pools: see `buffer_bytes` |
+//! | `response_obj_*`, `read_buf_*` but `_oom` | no such pools: see `buffer_bytes` |
 //! | `proxy_*`, `extstore_*`, `*_extstore`, `ext_*`, `memory_file` | no proxy, no flash tier |
 //! | `ssl_*`, `time_since_server_cert_refresh` | no TLS yet |
-//! | `lrutail_reflocked`, `lru_bumps_dropped` | no reference counts, no queue of bumps |
-//! | `*_napi_ids`, `round_robin_fallback` | connections go to the least loaded worker |
 //! | `inline_ascii_response`, `drop_privileges` | long without effect |
 //!
-//! A field that a later feature brings is shown from then on.
+//! A field that a later feature brings is shown from then on. Of what cannot happen here the count
+//! is shown, as 0.
 
 mod general;
 mod items;

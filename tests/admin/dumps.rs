@@ -58,6 +58,13 @@ fn keys_are_written_as_one_word() {
     c.send(b"set a%b\xff:/x 0 0 1\r\nx\r\n").expect("STORED\r\n");
     c.send("lru_crawler metadump all\r\n").expect("OK\r\nkey=a%25b%FF%3A%2Fx exp=-1 la=");
     c.read_until("END\r\n");
+    c.send(b"delete a%b\xff:/x\r\n");
+    c.expect("DELETED\r\n");
+    c.send("ms /v79 1 b\r\nx\r\nlru_crawler mgdump all\r\n").expect("HD\r\nERROR cannot");
+    c.line();
+    c.send("lru_crawler mgdump all\r\n").expect("OK\r\nmg /v79 b\r\nEN\r\n");
+    c.send("lru_crawler metadump all\r\n").expect("OK\r\nkey=%FE%FE%FD exp=-1 ");
+    c.read_until("END\r\n");
 }
 
 #[test]
@@ -68,6 +75,7 @@ fn nothing_is_dumped_behind_an_answer_that_was_not_sent() {
     c.send("get none\r\nlru_crawler metadump all\r\n");
     c.expect(format!("END\r\n{told} metadump\r\n"));
     c.send("get none\r\nlru_crawler mgdump all\r\n").expect(format!("END\r\n{told} mgdump\r\n"));
+    c.send("mn\r\nlru_crawler metadump all\r\n").expect("MN\r\nOK\r\nEND\r\n");
 }
 
 #[test]

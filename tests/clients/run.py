@@ -7,7 +7,8 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).parent
-SCRIPTS = ["with_pymemcache.py", "with_python_memcached.py", "with_pylibmc.py", "with_terminal.py"]
+SCRIPTS = ["with_pymemcache.py", "with_python_memcached.py", "with_pylibmc.py", "with_terminal.py",
+           "with_memcached_tool.py"]
 
 
 def start(program, directory):

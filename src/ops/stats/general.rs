@@ -62,6 +62,10 @@ fn connections(from: &Sources<'_>, totals: &Totals, lines: &mut Lines<'_, '_>) {
     }
     let structures = workers(from, |w| w.connection_structures.get()) + listeners;
     lines.stat("connection_structures", structures);
+    // What takes memory here waits for it, and nothing is taken from -c.
+    for name in ["response_obj_oom", "read_buf_oom", "reserved_fds"] {
+        lines.stat(name, 0);
+    }
 }
 
 fn commands(store: &StoreStats, totals: &Totals, lines: &mut Lines<'_, '_>) {
@@ -139,6 +143,9 @@ fn memory(from: &Sources<'_>, totals: &Totals, lines: &mut Lines<'_, '_>) {
     lines.stat("log_watcher_skipped", totals.watch.skipped);
     lines.stat("log_watcher_sent", totals.watch.sent);
     lines.stat("log_watchers", from.shared.watch.len());
+    // Connections go to the worker with the fewest.
+    lines.stat("unexpected_napi_ids", 0);
+    lines.stat("round_robin_fallback", 0);
     lines.stat("bytes", store.bytes);
     lines.stat("curr_items", store.items);
     lines.stat("total_items", store.total_items);
@@ -157,11 +164,13 @@ fn queues(from: &Sources<'_>, lines: &mut Lines<'_, '_>) {
     lines.stat("reclaimed", sum(store, |c| c.reclaimed));
     lines.stat("crawler_reclaimed", sum(store, |c| c.crawler_reclaimed));
     lines.stat("crawler_items_checked", sum(store, |c| c.crawler_items_checked));
+    lines.stat("lrutail_reflocked", 0); // readers hold pins, not references
     if segmented {
         lines.stat("moves_to_cold", sum(store, |c| c.moves_to_cold));
         lines.stat("moves_to_warm", sum(store, |c| c.moves_to_warm));
         lines.stat("moves_within_lru", sum(store, |c| c.moves_within_lru));
         lines.stat("direct_reclaims", sum(store, |c| c.direct_reclaims));
+        lines.stat("lru_bumps_dropped", 0); // there is no queue of them
     }
 }
 

@@ -56,6 +56,7 @@ fn class_items(
     }
     stat("crawler_reclaimed", c.crawler_reclaimed);
     stat("crawler_items_checked", c.crawler_items_checked);
+    stat("lrutail_reflocked", 0);
     if segmented {
         let [hits_hot, hits_warm, hits_cold, hits_temp] = c.hits;
         stat("moves_to_cold", c.moves_to_cold);

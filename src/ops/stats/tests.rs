@@ -72,7 +72,8 @@ fn general_statistics_stand_in_memcacheds_order() {
     let lines = lines(general, &config, &shared, &store());
     let expected = "pid uptime time version libevent pointer_size rusage_user rusage_system \
         max_connections curr_connections total_connections rejected_connections \
-        connection_structures cmd_get cmd_set cmd_flush cmd_touch cmd_meta get_hits get_misses \
+        connection_structures response_obj_oom read_buf_oom reserved_fds \
+        cmd_get cmd_set cmd_flush cmd_touch cmd_meta get_hits get_misses \
         get_expired get_flushed delete_misses delete_hits incr_misses incr_hits decr_misses \
         decr_hits cas_misses cas_hits cas_badval touch_hits touch_misses store_too_large \
         store_no_memory auth_cmds auth_errors \
@@ -83,10 +84,12 @@ fn general_statistics_stand_in_memcacheds_order() {
         slab_reassign_busy_nomem slab_reassign_last_busy_status slab_reassign_running \
         slabs_moved lru_crawler_running lru_crawler_starts lru_maintainer_juggles malloc_fails \
         log_worker_dropped log_worker_written log_watcher_skipped log_watcher_sent \
-        log_watchers bytes curr_items total_items \
+        log_watchers unexpected_napi_ids round_robin_fallback bytes curr_items total_items \
         slab_global_page_pool expired_unfetched evicted_unfetched evicted_active evictions \
-        reclaimed crawler_reclaimed crawler_items_checked moves_to_cold moves_to_warm \
-        moves_within_lru direct_reclaims slabd_version shards buffer_bytes deadline_kicks \
+        reclaimed crawler_reclaimed crawler_items_checked lrutail_reflocked \
+        moves_to_cold moves_to_warm \
+        moves_within_lru direct_reclaims lru_bumps_dropped slabd_version \
+        shards buffer_bytes deadline_kicks \
         uploads upload_bytes pins pinned_dead_bytes slab_reassign_evictions";
     assert_eq!(names(&lines), expected.split_whitespace().collect::<Vec<_>>());
 }
@@ -165,7 +168,7 @@ fn what_is_switched_off_is_not_shown() {
     assert!(names(&lines(general, &config, &shared, &store())).contains(&"idle_kicks"));
     let expected = "number age mem_requested evicted evicted_nonzero evicted_time outofmemory \
         tailrepairs reclaimed expired_unfetched evicted_unfetched crawler_reclaimed \
-        crawler_items_checked";
+        crawler_items_checked lrutail_reflocked";
     let expected: Vec<_> = expected.split_whitespace().map(|n| format!("items:2:{n}")).collect();
     assert_eq!(names(&lines(items, &config, &shared, &store())), expected);
 }
@@ -181,7 +184,8 @@ fn items_are_listed_for_classes_that_hold_some() {
         age_hot 11,age_warm 12,age 13,mem_requested 31000,evicted 28,evicted_nonzero 29,\
         evicted_time 30,outofmemory 33,tailrepairs 0,reclaimed 34,expired_unfetched 35,\
         evicted_unfetched 31,evicted_active 32,crawler_reclaimed 36,crawler_items_checked 37,\
-        moves_to_cold 38,moves_to_warm 39,moves_within_lru 40,direct_reclaims 41,\
+        lrutail_reflocked 0,moves_to_cold 38,moves_to_warm 39,moves_within_lru 40,\
+        direct_reclaims 41,\
         hits_to_hot 5,hits_to_warm 60,hits_to_cold 700,hits_to_temp 8";
     let expected: Vec<_> = expected.split(',').map(|line| format!("items:2:{line}")).collect();
     assert_eq!(lines, expected);
