@@ -20,10 +20,12 @@
 #![allow(dead_code, unused_imports)] // each test binary uses its own part of this
 
 mod client;
+mod packet;
 mod rng;
 mod server;
 
 pub use client::Client;
+pub use packet::{Answer, HEADER_LEN, Packet, header};
 pub use rng::Rng;
 pub use server::{Server, foreign_server};
 
