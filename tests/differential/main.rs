@@ -5,6 +5,7 @@
 //! `SLABD_DIFFERENTIAL_COUNT` plays more conversations; `SLABD_DIFFERENTIAL_SEED` others: a number
 //! (a failure prints its own), or `random`.
 
+mod binary;
 #[path = "../common/mod.rs"]
 mod common;
 mod generator;
