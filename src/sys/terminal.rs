@@ -21,15 +21,27 @@ pub fn read_hidden() -> io::Result<Vec<u8>> {
     mute.c_lflag |= libc::ICANON;
     mute.c_cc[libc::VEOL] = CTRL_C;
     set(&mute)?;
-    let mut line = Vec::new();
-    let read = io::stdin().lock().read_until(b'\n', &mut line);
+    let line = read_line(&mut io::stdin().lock());
     set(&before)?;
-    read?;
-    if line.contains(&CTRL_C) {
-        return Err(io::ErrorKind::Interrupted.into());
+    line
+}
+
+/// Up to a line's end, which is dropped, or to Ctrl-C, which ends it.
+fn read_line(input: &mut impl BufRead) -> io::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    loop {
+        let bytes = input.fill_buf()?;
+        let end = bytes.iter().position(|byte| matches!(*byte, b'\n' | CTRL_C));
+        line.extend_from_slice(&bytes[..end.unwrap_or(bytes.len())]);
+        let (last, len) = (end.map(|at| bytes[at]), bytes.len());
+        input.consume(end.map_or(len, |at| at + 1));
+        match last {
+            Some(CTRL_C) => return Err(io::ErrorKind::Interrupted.into()),
+            Some(_) => return Ok(line),
+            None if len == 0 => return Ok(line),
+            None => {}
+        }
     }
-    while line.pop_if(|byte| matches!(byte, b'\n' | b'\r')).is_some() {}
-    Ok(line)
 }
 
 fn set(settings: &libc::termios) -> io::Result<()> {
@@ -37,5 +49,21 @@ fn set(settings: &libc::termios) -> io::Result<()> {
     match unsafe { libc::tcsetattr(libc::STDIN_FILENO, libc::TCSAFLUSH, settings) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_ends_at_its_end_and_not_before() {
+        let mut input = &b"pass word\nnext"[..];
+        assert_eq!(read_line(&mut input).unwrap(), b"pass word");
+        assert_eq!(read_line(&mut input).unwrap(), b"next");
+        assert_eq!(read_line(&mut input).unwrap(), b"");
+        let mut input = &b"half\x03rest\n"[..];
+        assert_eq!(read_line(&mut input).unwrap_err().kind(), io::ErrorKind::Interrupted);
+        assert_eq!(read_line(&mut input).unwrap(), b"rest");
     }
 }
