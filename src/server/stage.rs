@@ -363,9 +363,6 @@ impl Turn {
                     self.rest = Rest { hungry: true, wanted, scanned };
                     break;
                 }
-                Parsed::Complete { request, len } if locked => {
-                    (What::Knock(request), len, ends_plan(&request))
-                }
                 Parsed::Complete { request, len } => {
                     hash_keys(env.store, &request, resume_at, hashes);
                     (What::Request(request), len, ends_plan(&request))
@@ -396,6 +393,9 @@ impl Turn {
             env.counters.conn_yields.add(1);
         }
         self.rest.hungry &= !behind;
+        if locked {
+            lock(&mut steps[begin..]);
+        }
         self.planned = at;
         self.steps = begin..steps.len();
     }
@@ -437,6 +437,16 @@ impl Turn {
         if conn.input.len() >= READ_SHORT && conn.hungry && !short {
             // Its room is counted from the beginning, so that many such cannot outgrow the limits.
             conn.input.reserve_total(conn.wanted + OWN_SLACK);
+        }
+    }
+}
+
+/// Steps of a connection that has not proved who it is: none of them gets to `execute`.
+#[cold]
+fn lock(steps: &mut [Step<'_>]) {
+    for step in steps {
+        if let What::Request(request) = step.what {
+            (step.what, step.hashes) = (What::Knock(request), 0..0);
         }
     }
 }
