@@ -99,7 +99,7 @@ fn soak(duration: Duration) {
     }
     let deadlines = "request_timeout=5,body_timeout=5,write_timeout=5";
     let limit = LIMIT_MIB.to_string();
-    let mut server = Server::with(&["-m", &limit, "-t", "2", "-o", deadlines]);
+    let mut server = Server::with(&["-m", &limit, "-c", "4096", "-o", deadlines]);
     let shared = Shared::default();
     let address = server.address();
     let (mut clients, watched) = std::thread::scope(|scope| {

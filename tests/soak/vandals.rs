@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use super::load::{COMMON, COMMON_KEYS, key_id, key_name};
 use super::value::block;
@@ -11,12 +12,16 @@ use crate::common::{Client, Rng};
 
 /// Connections one of them keeps open in a bad state.
 const KEPT: usize = 40;
+/// Between two deeds: without it connections are opened faster than two busy workers close them,
+/// and the limit on connections is all that is tested.
+const PAUSE: Duration = Duration::from_millis(2);
 
 pub fn run(seed: u64, address: SocketAddr, shared: &Shared) {
     let mut rng = Rng::new(seed);
     let mut kept: Vec<Client> = Vec::new();
     let mut seq = 0;
     while !shared.stop.load(Relaxed) {
+        std::thread::sleep(PAUSE);
         seq += 1;
         let client = Client::tcp_with_window(address, rng.one_in(2).then_some(4096));
         let (client, keep) = misbehave(client, &mut rng, seed << 32 | seq);
