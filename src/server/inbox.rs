@@ -11,12 +11,13 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use mio::{Registry, Token, Waker};
 
 use super::stream::Stream;
+use crate::ops::config::Dialect;
 
 /// What a worker can be told.
 #[derive(Debug)]
 pub(super) enum Message {
-    /// Serve this client.
-    Connection(Stream),
+    /// Serve this client, who may speak so.
+    Connection(Stream, Dialect),
     /// Describe your connections to the one that asks.
     DescribeConnections(Asker),
     /// One worker's answer to the above.
@@ -61,7 +62,7 @@ pub(super) struct Mailbox {
 impl Mailbox {
     /// Tell the worker. A worker that has ended drops the message, and with it the connection.
     pub(super) fn send(&self, message: Message) {
-        if let Message::Connection(_) = message {
+        if let Message::Connection(..) = message {
             self.load.fetch_add(1, Relaxed);
         }
         // Errors: the receiver is gone, or the eventfd is; both only when the worker has ended.

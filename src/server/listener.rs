@@ -18,6 +18,7 @@ use super::inbox::Message;
 use super::limits::{ACCEPT_BURST, ACCEPT_RETRY_MAX_MS, ACCEPT_RETRY_MS};
 use super::sockets::{Bound, reason};
 use super::stream::Stream;
+use crate::ops::config::Dialect;
 
 /// Wakes the accepting thread; listeners' tokens come from 0 up.
 const WAKE: Token = Token(usize::MAX);
@@ -58,6 +59,8 @@ pub(super) struct Acceptor {
 
 struct Listener {
     socket: Bound,
+    /// What its clients speak.
+    dialect: Dialect,
     /// Clients may be waiting: its event has come and accepting did not yet say that it is empty.
     ready: bool,
 }
@@ -84,18 +87,21 @@ enum Attempt {
 
 impl Acceptor {
     /// Accepts on `bound`, once `run`.
-    pub(super) fn new(common: Arc<Common>, bound: Vec<Bound>) -> io::Result<(Self, Stopper)> {
+    pub(super) fn new(
+        common: Arc<Common>,
+        bound: Vec<(Bound, Dialect)>,
+    ) -> io::Result<(Self, Stopper)> {
         let poll = Poll::new()?;
         let stop = Arc::new(AtomicBool::new(false));
         let waker = Waker::new(poll.registry(), WAKE)?;
         let mut listeners = Vec::new();
-        for (i, mut socket) in bound.into_iter().enumerate() {
+        for (i, (mut socket, dialect)) in bound.into_iter().enumerate() {
             let registry = poll.registry();
             match &mut socket {
                 Bound::Tcp(tcp) => registry.register(tcp, Token(i), Interest::READABLE)?,
                 Bound::Unix(unix) => registry.register(unix, Token(i), Interest::READABLE)?,
             }
-            listeners.push(Listener { socket, ready: false });
+            listeners.push(Listener { socket, dialect, ready: false });
         }
         common.shared.listener.accepting.store(true, Relaxed);
         common.shared.listener.listeners.store(listeners.len() as u64, Relaxed);
@@ -167,7 +173,7 @@ impl Acceptor {
                 if self.at_limit() {
                     self.refuse(stream);
                 } else {
-                    self.hand_over(stream);
+                    self.hand_over(stream, self.listeners[i].dialect);
                 }
                 Attempt::Taken
             }
@@ -244,7 +250,7 @@ impl Acceptor {
         let _ = stream.read(&mut [0; 2048]);
     }
 
-    fn hand_over(&mut self, stream: Stream) {
+    fn hand_over(&mut self, stream: Stream, dialect: Dialect) {
         self.common.shared.listener.total_connections.fetch_add(1, Relaxed);
         self.common.open.fetch_add(1, Relaxed);
         let mailboxes = &self.common.mailboxes;
@@ -254,7 +260,7 @@ impl Acceptor {
             (0..n).map(|i| (first + i) % n).min_by_key(|&i| mailboxes[i].load.load(Relaxed));
         let least = least.expect("there is a worker");
         self.next = (least + 1) % n;
-        mailboxes[least].send(Message::Connection(stream));
+        mailboxes[least].send(Message::Connection(stream, dialect));
     }
 }
 

@@ -34,7 +34,7 @@ use std::thread::{Builder, JoinHandle};
 
 use mio::Poll;
 
-use crate::ops::config::Config;
+use crate::ops::config::{Config, Dialect};
 use crate::ops::shared::Shared;
 use crate::store::Store;
 use crate::sys::signal::{Signal, Signals};
@@ -49,7 +49,7 @@ use worker::Worker;
 /// Error texts are whole sentences for the operator; main exits with 71 (EX_OSERR) on any.
 pub fn run(config: Config, ready: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
     let bound = sockets::bind(&config)?;
-    for listener in &bound {
+    for (listener, _) in &bound {
         log::info!("listening on {}", listener.describe().address);
     }
     if config.listen_text.is_none() && config.unix_socket.is_none() {
@@ -121,7 +121,7 @@ struct Threads {
 impl Threads {
     fn start(
         mut config: Config,
-        bound: Vec<sockets::Bound>,
+        bound: Vec<(sockets::Bound, Dialect)>,
         signals: &Signals,
     ) -> io::Result<Self> {
         let clock = clock::Clock::start();
@@ -142,7 +142,7 @@ impl Threads {
             shared,
             mailboxes,
             open: AtomicUsize::new(0),
-            listeners: bound.iter().map(sockets::Bound::describe).collect(),
+            listeners: bound.iter().map(|(listener, _)| listener.describe()).collect(),
             errands,
             notifier: signals.notifier()?,
         });

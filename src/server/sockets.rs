@@ -11,7 +11,7 @@ use mio::net::{TcpListener, UnixListener};
 use socket2::{Domain, Socket, TcpKeepalive, Type};
 
 use super::stream::{tcp_text, unix_text};
-use crate::ops::config::{Config, ListenAddress};
+use crate::ops::config::{Config, Dialect, ListenAddress};
 
 /// A bound socket that listens.
 #[derive(Debug)]
@@ -44,24 +44,24 @@ impl Bound {
 
 /// Bind everything the settings name. All or nothing, save that a host without IPv6 (or IPv4) is
 /// no error while another address works.
-pub(super) fn bind(config: &Config) -> Result<Vec<Bound>, String> {
+pub(super) fn bind(config: &Config) -> Result<Vec<(Bound, Dialect)>, String> {
     let mut bound = Vec::new();
     let mut absent = None;
     // With port 0 all addresses get the port that the system gave the first, if they can.
     let mut chosen = 0;
-    for address in &config.listen {
+    for (address, dialect) in &config.listen {
         match address {
             ListenAddress::Unix { path, mode } => {
                 let listener = bind_unix(path, *mode, config.backlog).map_err(|error| {
                     let why = reason(&error);
                     format!("failed to listen on UNIX socket: {}: {why}", path.display())
                 })?;
-                bound.push(Bound::Unix(listener));
+                bound.push((Bound::Unix(listener), *dialect));
             }
             ListenAddress::Tcp { host, port } => {
                 for address in resolve(config, host, *port)? {
                     match bind_any(config, address, &mut chosen) {
-                        Ok(listener) => bound.push(Bound::Tcp(listener)),
+                        Ok(listener) => bound.push((Bound::Tcp(listener), *dialect)),
                         Err(error) if is_absent(&error) => absent = Some((error, *port)),
                         Err(error) => return Err(refused(config, *port, &error)),
                     }
@@ -166,9 +166,9 @@ fn bind_unix(path: &Path, mode: u32, backlog: u32) -> io::Result<UnixListener> {
 }
 
 /// MEMCACHED_PORT_FILENAME: tell the world which ports were given, complete or not at all.
-pub(super) fn write_port_file(name: &Path, bound: &[Bound]) -> io::Result<()> {
+pub(super) fn write_port_file(name: &Path, bound: &[(Bound, Dialect)]) -> io::Result<()> {
     let mut text = String::new();
-    for listener in bound {
+    for (listener, _) in bound {
         if let Bound::Tcp(listener) = listener {
             let address = listener.local_addr()?;
             let family = if address.is_ipv4() { "INET" } else { "INET6" };

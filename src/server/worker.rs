@@ -260,7 +260,7 @@ impl Worker {
     fn take_inbox(&mut self) {
         while let Ok(message) = self.inbox.try_recv() {
             match message {
-                Message::Connection(stream) => self.accept(stream),
+                Message::Connection(stream, dialect) => self.accept(stream, dialect),
                 Message::DescribeConnections(asker) => {
                     let lines = self.describe();
                     let answer = Message::Described { asker, lines };
@@ -273,7 +273,7 @@ impl Worker {
         }
     }
 
-    fn accept(&mut self, mut stream: Stream) {
+    fn accept(&mut self, mut stream: Stream, dialect: Dialect) {
         let counters = &self.common.shared.workers[self.index];
         let now = self.common.shared.now.load(Relaxed);
         let place = self.conns.vacant_entry();
@@ -288,7 +288,7 @@ impl Worker {
         }
         log::debug!("connection {} opened by {stream}", stream.as_raw_fd());
         let (is_tcp, descriptor) = (stream.is_tcp(), stream.as_raw_fd());
-        let protocol = match self.common.config.dialect {
+        let protocol = match dialect {
             Dialect::Auto => None,
             Dialect::Text => Some(Protocol::Text),
             Dialect::Binary => Some(Protocol::Binary),

@@ -230,3 +230,24 @@ fn without_it_nobody_is_asked() {
     }
     ask(&mut c, &packet(NOOP, &[], "", ""), OK, "");
 }
+
+/// A listener may speak less than the others; the gate is before it all the same.
+#[test]
+fn a_listener_with_a_protocol_of_its_own_has_the_gate() {
+    if foreign_server() {
+        return;
+    }
+    let file = UserFile::new("ann:secret\n");
+    let list = "proto[ascii]:127.0.0.1:0,proto[binary]:127.0.0.1:0";
+    let server = Server::with(&["-S", "-Y", file.path(), "-l", list]);
+    let ports = std::fs::read_to_string(server.directory().join("ports")).expect("port file");
+    let ports: Vec<u16> =
+        ports.lines().filter_map(|line| line.strip_prefix("TCP INET: ")?.parse().ok()).collect();
+    let at = |n: usize| Client::tcp(([127, 0, 0, 1], ports[n]).into());
+    at(1).send("get key\r\n").expect(UNAUTHENTICATED);
+    at(1).send(login("ann", "secret")).expect("STORED\r\n").expect_in_sync();
+    at(1).send(plain("ann", "secret")).send("\r\n").expect(UNAUTHENTICATED);
+    ask(&mut at(2), &packet(NOOP, &[], "", ""), FAILED, NO);
+    ask(&mut at(2), &plain("ann", "secret"), OK, YES);
+    at(2).send(login("ann", "secret")).expect_dropped();
+}

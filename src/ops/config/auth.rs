@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::error::{ConfigError, EXIT_FAILURE, EXIT_USAGE};
-use super::{Config, Dialect};
+use super::{Config, Dialect, listen};
 use crate::ops::users::{Format, Users};
 
 /// The environment's file of users for -S without -Y.
@@ -32,6 +32,32 @@ pub fn settle(config: &mut Config, asked: Option<Dialect>) -> Result<Dialect, Co
     })?;
     config.users = Some(users);
     Ok(protocol)
+}
+
+/// What is spoken at a listener that asks for `asked`. Whatever it is, there is one gate; a
+/// protocol in which nobody could log in is refused.
+pub fn dialect_at(
+    config: &Config,
+    element: &str,
+    asked: Option<Dialect>,
+    notes: &mut Vec<String>,
+) -> Result<Dialect, ConfigError> {
+    let Some(asked) = asked else { return Ok(config.dialect) };
+    match (config.auth_file.is_some(), config.sasl, asked) {
+        (true, false, Dialect::Binary) => {
+            let message = "Cannot use binary protocol when ascii authentication enabled";
+            Err(listen::refuse(element, message.to_owned()))
+        }
+        (true, false, Dialect::Auto) => {
+            notes.push(format!("-l {element}: with -Y and without -S, ascii only"));
+            Ok(Dialect::Text)
+        }
+        (false, true, Dialect::Text | Dialect::Auto) => {
+            let message = format!("-S does not go with -l {element}: binary only");
+            Err(ConfigError::new(EXIT_USAGE, message))
+        }
+        _ => Ok(asked),
+    }
 }
 
 /// The one protocol that goes with `option`.

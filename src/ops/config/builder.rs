@@ -177,11 +177,11 @@ impl Builder {
     pub fn finish(mut self) -> Result<Config, ConfigError> {
         self.subs.finish(&mut self.config)?;
         check_sizes(&self.config.store)?;
-        self.config.listen = self.addresses()?;
         let texts: Vec<&str> = self.listen.iter().map(|(text, _)| &**text).collect();
         self.config.listen_text = (!texts.is_empty()).then(|| texts.join(","));
         self.config.store.threads = self.config.threads;
         self.config.dialect = auth::settle(&mut self.config, self.dialect)?;
+        self.config.listen = self.addresses()?;
         self.config.other_settings.push(("udpport", "0".to_owned()));
         if self.config.threads > THREADS_ADVISED {
             self.config.notes.push(format!(
@@ -192,26 +192,33 @@ impl Builder {
         Ok(self.config)
     }
 
-    fn addresses(&self) -> Result<Vec<ListenAddress>, ConfigError> {
+    fn addresses(&mut self) -> Result<Vec<(ListenAddress, Dialect)>, ConfigError> {
         let config = &self.config;
+        let dialect = config.dialect;
+        let mut notes = Vec::new();
         if let Some(path) = &config.unix_socket {
-            return Ok(vec![ListenAddress::Unix { path: path.clone(), mode: config.unix_mode }]);
+            let address = ListenAddress::Unix { path: path.clone(), mode: config.unix_mode };
+            return Ok(vec![(address, dialect)]);
         }
         // -1 is written as 0 in an address: any free port.
         let port = config.port.max(0) as u16;
         let mut addresses = Vec::new();
         for (element, origin) in &self.listen {
             let address = listen::parse_element(element, port, config.unix_mode)
+                .and_then(|(address, asked)| {
+                    let dialect = auth::dialect_at(config, element, asked, &mut notes)?;
+                    Ok((address, dialect))
+                })
                 .map_err(|error| error.at(origin.clone()))?;
             addresses.push(address);
         }
         if self.listen.is_empty() {
             for host in ["127.0.0.1", "::1"] {
-                addresses.push(ListenAddress::Tcp { host: host.to_owned(), port });
+                addresses.push((ListenAddress::Tcp { host: host.to_owned(), port }, dialect));
             }
         }
         if config.port == 0 {
-            addresses.retain(|address| matches!(address, ListenAddress::Unix { .. }));
+            addresses.retain(|(address, _)| matches!(address, ListenAddress::Unix { .. }));
         }
         if addresses.is_empty() {
             let message = "Nothing to listen on";
@@ -221,6 +228,7 @@ impl Builder {
                 "no TCP; give -s PATH or -l unix:PATH, or another -p",
             ));
         }
+        self.config.notes.append(&mut notes);
         Ok(addresses)
     }
 }

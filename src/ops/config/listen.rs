@@ -3,23 +3,24 @@
 use std::path::PathBuf;
 
 use super::error::{ConfigError, EXIT_OS, EXIT_USAGE};
-use super::{ListenAddress, number, unsupported};
+use super::{Dialect, ListenAddress, number};
 
 /// The longest unix socket path, in bytes: `sockaddr_un` has 108 with the closing NUL.
 pub const UNIX_PATH_MAX: usize = 107;
 /// A listener's tag, in bytes; memcached's limit.
 const TAG_MAX: usize = 8;
 
-/// One element of a list: `[notls:][proto[P]:][tag[T]:]host[:port]` or `unix:/path[:mode]`.
+/// One element of a list: `[notls:][proto[P]:][tag[T]:]host[:port]` or `unix:/path[:mode]`; and its
+/// protocol, if it names one.
 /// `default_port` is for those that name none; `unix_mode` likewise.
 pub fn parse_element(
     element: &str,
     default_port: u16,
     unix_mode: u32,
-) -> Result<ListenAddress, ConfigError> {
-    let rest = strip_prefixes(element)?;
+) -> Result<(ListenAddress, Option<Dialect>), ConfigError> {
+    let (rest, dialect) = strip_prefixes(element)?;
     if let Some(socket) = rest.strip_prefix("unix:") {
-        return unix(element, socket, unix_mode);
+        return Ok((unix(element, socket, unix_mode)?, dialect));
     }
     let (host, port) = split_port(element, rest)?;
     let port = match port {
@@ -32,7 +33,7 @@ pub fn parse_element(
     if host.contains(['[', ']', '/', ' ']) {
         return Err(refuse(element, format!("Invalid address: \"{host}\"")));
     }
-    Ok(ListenAddress::Tcp { host: host.to_owned(), port })
+    Ok((ListenAddress::Tcp { host: host.to_owned(), port }, dialect))
 }
 
 /// A unix socket's path, from `-s` or `-l unix:`.
@@ -47,8 +48,9 @@ pub fn unix_path(option: &str, path: PathBuf) -> Result<PathBuf, ConfigError> {
 }
 
 /// Takes `notls:`, `proto[..]:` and `tag[..]:` (also written `tag_.._:`) off the front.
-fn strip_prefixes(element: &str) -> Result<&str, ConfigError> {
+fn strip_prefixes(element: &str) -> Result<(&str, Option<Dialect>), ConfigError> {
     let mut rest = element;
+    let mut dialect = None;
     loop {
         if let Some(tls) = ["notls", "btls", "mtls"]
             .into_iter()
@@ -61,9 +63,10 @@ fn strip_prefixes(element: &str) -> Result<&str, ConfigError> {
             let Some((protocol, after)) = spec.split_once("]:") else {
                 return Err(refuse(element, format!("Invalid protocol spec: \"{rest}\"")));
             };
-            match protocol {
-                "ascii" | "negotiating" => rest = after,
-                "binary" => return Err(unsupported("-l proto[binary]:")),
+            dialect = match protocol {
+                "ascii" => Some(Dialect::Text),
+                "negotiating" => Some(Dialect::Auto),
+                "binary" => Some(Dialect::Binary),
                 "proxy" => {
                     return Err(refuse(
                         element,
@@ -71,7 +74,8 @@ fn strip_prefixes(element: &str) -> Result<&str, ConfigError> {
                     ));
                 }
                 _ => return Err(refuse(element, format!("Invalid protocol spec: \"{rest}\""))),
-            }
+            };
+            rest = after;
             continue;
         }
         let (tag, end) = if let Some(tag) = rest.strip_prefix("tag[") {
@@ -79,7 +83,7 @@ fn strip_prefixes(element: &str) -> Result<&str, ConfigError> {
         } else if let Some(tag) = rest.strip_prefix("tag_") {
             (tag, "_:")
         } else {
-            return Ok(rest);
+            return Ok((rest, dialect));
         };
         let Some((tag, after)) = tag.split_once(end) else {
             return Err(refuse(element, format!("Invalid tag in socket config: \"{rest}\"")));
@@ -162,10 +166,18 @@ mod tests {
             ("[::1]", tcp("::1", 11211)),
             ("[::1]:99", tcp("::1", 99)),
             ("proto[ascii]:tag[web]:h:5", tcp("h", 5)),
+            ("tag[web]:proto[binary]:h:5", tcp("h", 5)),
             ("tag_abcdefgh_:h", tcp("h", 11211)),
             ("proto[negotiating]:[fe80::1]:5", tcp("fe80::1", 5)),
         ] {
-            assert_eq!(parse_element(text, 11211, 0o700), Ok(address), "{text}");
+            let (parsed, dialect) = parse_element(text, 11211, 0o700).unwrap();
+            assert_eq!(parsed, address, "{text}");
+            let named = text.split("proto[").nth(1).and_then(|rest| rest.split(']').next());
+            assert_eq!(
+                dialect.map(|dialect| dialect.name().chars().next()),
+                named.map(|name| name.replace("nego", "auto").chars().next()),
+                "{text}"
+            );
         }
     }
 
@@ -177,7 +189,7 @@ mod tests {
             ("unix:rel:0600", "rel", 0o600),
         ] {
             let address = ListenAddress::Unix { path: PathBuf::from(path), mode };
-            assert_eq!(parse_element(text, 1, 0o700), Ok(address), "{text}");
+            assert_eq!(parse_element(text, 1, 0o700), Ok((address, None)), "{text}");
         }
         for text in ["unix:", "unix:/a:", "unix:/a:888", "unix:/a:rw", "unix::700"] {
             assert!(parse_element(text, 1, 0o700).is_err(), "{text}");
@@ -214,7 +226,5 @@ mod tests {
             let second = format!("failed to listen on one of interface(s) {text}: ");
             assert!(lines[1].starts_with(&second), "{text}");
         }
-        let error = parse_element("proto[binary]:h", 1, 0o700).unwrap_err();
-        assert_eq!((error.code, &*error.message), (1, "not supported yet: -l proto[binary]:"));
     }
 }

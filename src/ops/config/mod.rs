@@ -68,9 +68,10 @@ impl Dialect {
 pub struct Config {
     /// The engine's part.
     pub store: StoreConfig,
-    /// Where to listen. Without -l and -s: 127.0.0.1 and ::1, of which a host without IPv6 lacks
-    /// the second, so then (`listen_text` is `None`) one of the two is enough.
-    pub listen: Vec<ListenAddress>,
+    /// Where to listen, and what is spoken there. Without -l and -s: 127.0.0.1 and ::1, of which a
+    /// host without IPv6 lacks the second, so then (`listen_text` is `None`) one of the two is
+    /// enough.
+    pub listen: Vec<(ListenAddress, Dialect)>,
     /// The text of -l, for `stats settings inter`; `None`: not given.
     pub listen_text: Option<String>,
     /// -p as meant: -1 and 0 included.

@@ -40,7 +40,8 @@ fn setting<'a>(config: &'a Config, name: &str) -> &'a str {
 fn an_empty_command_line_is_the_defaults() {
     let config = with(&[]);
     assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
-    assert_eq!(config.listen, [tcp("127.0.0.1", 11211), tcp("::1", 11211)]);
+    let both = ["127.0.0.1", "::1"].map(|host| (tcp(host, 11211), Dialect::Auto));
+    assert_eq!(config.listen, both);
     assert_eq!((config.listen_text, config.notes), (None, vec![]));
     assert_eq!((config.store.limit_bytes, config.threads), (64 << 20, 4));
 }
@@ -66,7 +67,8 @@ fn where_it_listens() {
         (&["-s", "/y", "-l", "a", "-a", "0777"], vec![unix("/y", 0o777)]),
         (&["-s", "/y", "-p", "0"], vec![unix("/y", 0o700)]),
     ] {
-        assert_eq!(with(words).listen, listen, "{words:?}");
+        let addresses: Vec<_> = with(words).listen.into_iter().map(|(a, _)| a).collect();
+        assert_eq!(addresses, listen, "{words:?}");
     }
     assert_eq!(with(&["-l", "a,b:7", "-l", "c"]).listen_text.as_deref(), Some("a,b:7,c"));
     assert_eq!(with(&["-p", "-1"]).port, -1);
@@ -186,6 +188,21 @@ fn users_are_read_and_go_with_their_protocol_only() {
     }
     assert_eq!(refusal(&["-Y", file, "-S", "-B", "ascii"]).1, 64);
     assert_eq!(refusal(&["-Y", file, "-S", "-B", "binary"]).1, 64);
+    let at = |words: &[&str]| {
+        let all =
+            [words, &["-l", "a,proto[ascii]:b,proto[negotiating]:c,proto[binary]:d"]].concat();
+        with(&all).listen.iter().map(|(_, dialect)| *dialect).collect::<Vec<_>>()
+    };
+    let [text, auto, binary] = [Dialect::Text, Dialect::Auto, Dialect::Binary];
+    assert_eq!(at(&[]), [auto, text, auto, binary]);
+    assert_eq!(at(&["-B", "ascii"]), [text, text, auto, binary]);
+    assert_eq!(at(&["-Y", file, "-S"]), [auto, text, auto, binary]);
+    let (message, code) = refusal(&["-Y", file, "-l", "proto[binary]:a"]);
+    let first = message.lines().next().unwrap();
+    let expected = "Cannot use binary protocol when ascii authentication enabled";
+    assert_eq!((first, code), (expected, 71));
+    let config = with(&["-Y", file, "-l", "proto[negotiating]:a"]);
+    assert_eq!((config.listen[0].1, config.notes.len()), (text, 1));
     assert!(!with(&[]).requires_login());
     std::fs::remove_file(&path).unwrap();
 }
