@@ -18,6 +18,8 @@ pub(super) struct PagePool {
     state: Arc<Mutex<State>>,
     /// Pages that could be taken, as a hint that costs no lock: a full cache asks at every store.
     left: Arc<AtomicUsize>,
+    /// Memory was taken at start, and stays.
+    keeps: bool,
 }
 
 #[derive(Debug)]
@@ -47,7 +49,8 @@ impl PagePool {
             fail_after: None,
         };
         let left = Arc::new(AtomicUsize::new(limit));
-        Ok(PagePool { state: Arc::new(Mutex::new(state)), left })
+        let keeps = backing == Backing::Preallocated;
+        Ok(PagePool { state: Arc::new(Mutex::new(state)), left, keeps })
     }
     /// Whether `take` is worth trying.
     #[inline]
@@ -99,9 +102,9 @@ impl PagePool {
         self.left.store(state.limit.saturating_sub(state.taken), Ordering::Relaxed);
         Some(page)
     }
-    /// Take a page back; its memory goes to the system.
+    /// Take a page back; its memory goes to the system, unless it was all taken at start.
     pub(super) fn give(&self, page: Page) {
-        let page = page.cleared();
+        let page = if self.keeps { page.wiped() } else { page.cleared() };
         let mut state = self.state.lock().expect("page pool lock");
         state.taken -= 1;
         self.left.store(state.limit.saturating_sub(state.taken), Ordering::Relaxed);

@@ -295,7 +295,7 @@ impl Shard {
         total.store_no_memory += counts.store_no_memory;
         total.malloc_fails += counts.malloc_fails;
         total.crawler_starts += counts.crawler_starts;
-        total.crawler_running |= counts.crawler_running;
+        total.crawler_running |= counts.crawler_running || self.crawl.is_some();
         total.juggles += counts.juggles;
         total.slabs_moved += counts.slabs_moved;
         total.reassign_rescues += counts.reassign_rescues;

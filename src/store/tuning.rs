@@ -57,7 +57,9 @@ impl Store {
             max => u64::from(max).div_ceil(self.slots.len() as u64),
         };
         for slot in &self.slots {
-            slot.lock().crawl = Some(Crawl { classes, page: 0, left });
+            let mut shard = slot.lock();
+            shard.crawl = Some(Crawl { classes, page: 0, left });
+            shard.counts.crawler_starts += 1;
         }
         true
     }

@@ -12,6 +12,13 @@ fn fill(c: &mut Client, count: usize) {
     c.expect_in_sync();
 }
 
+/// Builds for tests recount everything that must add up.
+fn recount(c: &mut Client) {
+    if cfg!(feature = "debug-commands") && !foreign_server() {
+        c.send("debugcheck\r\n").expect("OK\r\n");
+    }
+}
+
 /// The class in which [`fill`]'s items stand, and its pages.
 fn class_and_pages(server: &Server) -> (u64, u64) {
     let items = server.client().stats("items");
@@ -43,6 +50,7 @@ fn a_page_moves_to_another_class_and_no_item_is_lost() {
     c.send(format!("slabs reassign {class} 0\r\n")).expect("OK\r\n");
     server.eventually("another one", |s| s.stat("slabs_moved") == 2);
     assert_eq!(server.stat("slab_reassign_running"), 0);
+    recount(&mut c);
 }
 
 #[test]
@@ -69,10 +77,12 @@ fn a_lowered_limit_gives_memory_back_while_clients_go_on() {
         let bytes = s.client().stats("slabs")["total_malloced"].parse::<u64>().expect("bytes");
         bytes <= 32 << 20
     });
+    recount(&mut c);
     c.send("cache_memlimit 100\r\n").expect("OK\r\n");
     fill(&mut c, 90_000);
     let more = server.client().stats("slabs")["total_malloced"].parse::<u64>().expect("bytes");
     assert!(more > 80 << 20, "{more}");
+    recount(&mut c);
 }
 
 #[test]
@@ -80,4 +90,55 @@ fn all_memory_taken_at_start_cannot_change() {
     let server = Server::with(&["-L", "-m", "16"]);
     let told = "MEMLIMIT_ADJUST_FAILED out of bounds or unable to adjust\r\n";
     server.client().send("cache_memlimit 32\r\n").expect(told);
+}
+
+/// Clients that store, fetch and delete at full memory while pages move without end: nobody is
+/// told a wrong value, and nothing is lost but by eviction.
+#[test]
+fn pages_move_under_load() {
+    if foreign_server() {
+        eprintln!("skipped: moves of this many pages take too long there");
+        return;
+    }
+    let server = Server::with(&["-m", "16"]);
+    fill(&mut server.client(), 20_000);
+    let (class, _) = class_and_pages(&server);
+    let address = server.address();
+    let clients: Vec<_> = (0..4)
+        .map(|who| {
+            std::thread::spawn(move || {
+                let (mut c, mut hits) = (Client::tcp(address), 0);
+                for n in 0..2000 {
+                    let (key, len) = (format!("w{who}-{}", n % 300), 50 + n * 37 % 3000);
+                    let value = format!("{n}-").repeat(len / 5);
+                    let len = value.len();
+                    c.send(format!("set {key} 0 0 {len}\r\n{value}\r\nget {key}\r\n"));
+                    c.expect("STORED\r\n");
+                    // At full memory any item may go at any time; what is there is right.
+                    let line = c.line();
+                    if line != "END" {
+                        assert_eq!(line, format!("VALUE {key} 0 {len}"));
+                        c.expect(format!("{value}\r\nEND\r\n"));
+                        hits += 1;
+                    }
+                    if n % 3 == 0 {
+                        c.send(format!("delete {key} noreply\r\n"));
+                    }
+                }
+                hits
+            })
+        })
+        .collect();
+    let mut c = server.client();
+    let mut to = 0;
+    while !clients.iter().all(std::thread::JoinHandle::is_finished) {
+        to = (to + 1) % class;
+        c.send(format!("slabs reassign {class} {to}\r\n")).line();
+        c.send("slabs reassign -1 3\r\n").line();
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let hits = clients.into_iter().map(|client| client.join().expect("the truth was told"));
+    assert!(hits.sum::<usize>() > 7000, "nearly all that is stored is there right after");
+    assert!(server.stat("slabs_moved") > 0);
+    recount(&mut c);
 }
