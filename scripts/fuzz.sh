@@ -28,6 +28,6 @@ fuzz() { # target, least edges, longest input
 mkdir -p target
 # Floors: two thirds of what 40 s from an empty corpus reach.
 fuzz parse_text 270 4096
-fuzz parse_binary 1 4096
+fuzz parse_binary 230 4096
 fuzz auth 510 2048
 fuzz store_ops 1500 4096

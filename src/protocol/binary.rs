@@ -271,11 +271,13 @@ impl<'a> Packet<'a> {
 
     /// A response longer than any value that is awaited is not one.
     fn auth(&self, step: impl FnOnce(&'a [u8], &'a [u8]) -> Auth<'a>) -> Result<Parsed<'a>, End> {
-        let Parts { key: mechanism, value, len, .. } = self.keyed::<0>(Value::Any)?;
-        match value {
-            Body::Whole(response) => self.complete(Command::Auth(step(mechanism, response)), len),
-            Body::Streamed { .. } | Body::Unterminated { .. } => Err(End::Unknown),
+        let suits = self.header.key_len > 0 && self.header.extras_len == 0;
+        if suits && self.header.value_len() > Some(VALUE_IN_BUFFER_MAX as u32) {
+            return Err(End::Unknown);
         }
+        let Parts { key: mechanism, value, len, .. } = self.keyed::<0>(Value::Any)?;
+        let Body::Whole(response) = value else { unreachable!("it is short enough to be awaited") };
+        self.complete(Command::Auth(step(mechanism, response)), len)
     }
 }
 

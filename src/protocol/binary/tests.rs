@@ -182,6 +182,11 @@ fn sasl_is_parsed_for_those_who_ask() {
     {
         assert_eq!(command(&packet(opcode, b"", b"PLAIN", b"\0u\0p")), Command::Auth(auth));
         assert_fatal(&packet(opcode, b"", b"", b"\0u\0p"), ClientError::BadFormat);
+        let max = VALUE_IN_BUFFER_MAX as u32;
+        let bytes = header(opcode, 0, 5, 5 + max + 1);
+        assert_eq!(command(&bytes), refused(ClientError::UnknownCommand, max + 6, false));
+        let wanted = HEADER_LEN + 5 + VALUE_IN_BUFFER_MAX;
+        assert_eq!(parse(&header(opcode, 0, 5, 5 + max)), Parsed::Partial { wanted, scanned: 0 });
         assert_fatal(&packet(opcode, b"x", b"PLAIN", b""), ClientError::BadFormat);
     }
 }
