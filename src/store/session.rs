@@ -56,11 +56,12 @@ impl<'a> Session<'a> {
     /// Bring the likely item's header into the cache, by a peek at the bucket.
     #[inline]
     pub fn prefetch_item(&mut self, hash: KeyHash) {
-        self.with(hash, |shard, _| {
-            if let Some(id) = shard.index.peek(hash) {
-                shard.slabs.prefetch(id);
-            }
-        });
+        let store = self.store;
+        if store.slots.len() == 1 {
+            self.guard.get_or_insert_with(|| store.slots[0].lock()).prefetch(hash);
+        } else {
+            store.slots[store.slot(hash)].lock().prefetch(hash);
+        }
     }
 
     /// Look a key up; `touch` also moves its deadline. Counts the get (or touch) and its outcome.
@@ -231,6 +232,12 @@ impl Drop for Session<'_> {
 }
 
 impl Shard {
+    #[inline]
+    fn prefetch(&self, hash: KeyHash) {
+        if let Some(id) = self.index.peek(hash) {
+            self.slabs.prefetch(id);
+        }
+    }
     /// `set`, told to an observer, who learns later of what may still come right.
     #[inline]
     fn set_noted(&mut self, args: &SetArgs<'_>, value: &[u8], now: Seconds) -> Stored {
