@@ -101,7 +101,13 @@ const NETWORK: &[Row] = &[
     (Opt::UnixMask, 'a', "unix-mask", "OCTAL", "permissions of unix sockets [default: 700]"),
     (Opt::Backlog, 'b', "listen-backlog", "N", "connections the kernel may queue [default: 1024]"),
     (Opt::Protocol, 'B', "protocol", "NAME", "auto, ascii or binary [default: auto]"),
-    (Opt::UdpPort, 'U', "udp-port", "N", "UDP port; only 0 (off) so far [default: 0]"),
+    (
+        Opt::UdpPort,
+        'U',
+        "udp-port",
+        "N",
+        "UDP port; 0: none, -1: any free one; -p follows it [default: 0]",
+    ),
     (Opt::EnableSsl, 'Z', "enable-ssl", "", "TLS: not supported yet"),
     (
         Opt::EnableSasl,

@@ -52,6 +52,10 @@ pub struct WorkerCounters {
     pub curr_connections: Count,
     /// Connections this worker was ever given at once, at most.
     pub connection_structures: Count,
+    /// Datagrams that were no requests.
+    pub udp_malformed: Count,
+    /// Requests in datagrams left unanswered, for their senders had got enough.
+    pub udp_limited: Count,
     /// Bytes of buffers that connections own at present.
     pub buffer_bytes: Count,
 }

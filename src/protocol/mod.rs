@@ -3,6 +3,7 @@
 mod admin;
 pub mod base64;
 mod binary;
+pub mod datagram;
 mod dump;
 mod flags;
 pub mod limits;

@@ -110,6 +110,22 @@ const _: () = assert!(LOGINS_MAX * LOGIN_MAX <= 32 << 20);
 /// connection gets ten tries a second, and the time of a check says even less.
 pub(super) const LOGIN_DELAY_MS: u64 = 100;
 
+/// The longest UDP datagram there is, and so the longest request in one.
+pub(super) const DATAGRAM_REQUEST_MAX: usize = 64 << 10;
+const _: () = assert!(DATAGRAM_REQUEST_MAX <= READ_MAX);
+
+/// Datagrams of one socket in one turn of the loop.
+pub(super) const DATAGRAMS_MAX: usize = 16;
+const _: () = assert!(DATAGRAMS_MAX <= STAGE_CONNECTIONS_MAX);
+
+/// The longest answer by UDP: a value of the default limit fits, and some more. The answers of one
+/// turn are held together, 32 MiB at most.
+pub(super) const DATAGRAM_REPLY_MAX: usize = 2 << 20;
+const _: () = assert!(DATAGRAM_REPLY_MAX * DATAGRAMS_MAX <= 32 << 20);
+
+/// Addresses whose share of answers by UDP is kept apart: 256 KiB of table.
+pub(super) const BUDGET_PLACES: usize = 8192;
+
 /// Watchers are sent their lines this often: soon enough for a reader, and rarely enough that the
 /// worker hardly notices.
 pub(super) const WATCH_PERIOD_MS: u64 = 10;

@@ -23,13 +23,15 @@ mod maintainer;
 mod sockets;
 mod stage;
 mod stream;
+mod udp;
 mod visit;
 mod worker;
 
 use std::io;
+use std::net::UdpSocket;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread::{Builder, JoinHandle};
 
 use mio::Poll;
@@ -42,6 +44,8 @@ use common::Common;
 use errands::Errands;
 use inbox::Message;
 use listener::Acceptor;
+use sockets::Described;
+use udp::{Budget, Udp};
 use worker::Worker;
 
 /// Bind, log where we listen, start the threads, call `ready`, wait for a signal, stop in order.
@@ -49,8 +53,12 @@ use worker::Worker;
 /// Error texts are whole sentences for the operator; main exits with 71 (EX_OSERR) on any.
 pub fn run(config: Config, ready: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
     let bound = sockets::bind(&config)?;
+    let datagrams = sockets::bind_udp(&config)?;
     for (listener, _) in &bound {
         log::info!("listening on {}", listener.describe().address);
+    }
+    for socket in &datagrams {
+        log::info!("listening on {}", Described::of_udp(socket).address);
     }
     if config.listen_text.is_none() && config.unix_socket.is_none() {
         log::info!("reachable from this host only; -l 0.0.0.0,:: (or addresses) opens it");
@@ -58,11 +66,11 @@ pub fn run(config: Config, ready: impl FnOnce() -> Result<(), String>) -> Result
     if let Some(name) = std::env::var_os("MEMCACHED_PORT_FILENAME")
         && config.unix_socket.is_none()
     {
-        sockets::write_port_file(Path::new(&name), &bound)
+        sockets::write_port_file(Path::new(&name), &bound, &datagrams)
             .map_err(|error| failed("write the port file", &error))?;
     }
     let signals = Signals::catch().map_err(|error| failed("catch signals", &error))?;
-    let threads = Threads::start(config, bound, &signals)
+    let threads = Threads::start(config, (bound, &datagrams), &signals)
         .map_err(|error| failed("start the threads", &error))?;
     if let Err(error) = ready() {
         threads.stop();
@@ -121,7 +129,7 @@ struct Threads {
 impl Threads {
     fn start(
         mut config: Config,
-        bound: Vec<(sockets::Bound, Dialect)>,
+        (bound, datagrams): (Vec<(sockets::Bound, Dialect)>, &[UdpSocket]),
         signals: &Signals,
     ) -> io::Result<Self> {
         let clock = clock::Clock::start();
@@ -142,13 +150,19 @@ impl Threads {
             shared,
             mailboxes,
             open: AtomicUsize::new(0),
-            listeners: bound.iter().map(|(listener, _)| listener.describe()).collect(),
+            listeners: bound
+                .iter()
+                .map(|(listener, _)| listener.describe())
+                .chain(datagrams.iter().map(Described::of_udp))
+                .collect(),
             errands,
             notifier: signals.notifier()?,
         });
         let mut workers = Vec::new();
+        let budget = Arc::new(Budget::new(u64::from(common.config.udp_rate_kib) << 10));
         for (index, (poll, inbox)) in polls.into_iter().enumerate() {
-            let worker = Worker::new(Arc::clone(&common), index, poll, inbox);
+            let udp = Udp::new(datagrams, &budget, &common.config, poll.registry())?;
+            let worker = Worker::new(Arc::clone(&common), index, (poll, inbox), udp);
             workers.push(spawn(format!("worker-{index}"), move || {
                 worker.run().expect("a worker's poll works");
             })?);
@@ -164,6 +178,8 @@ impl Threads {
             maintainer::run(&maintain, clock, &until);
         })?;
         let (acceptor, stopper) = Acceptor::new(Arc::clone(&common), bound)?;
+        let descriptors = (datagrams.len() * common.config.threads) as u64;
+        common.shared.listener.listeners.fetch_add(descriptors, Relaxed);
         let acceptor = spawn("accept".to_owned(), move || {
             acceptor.run().expect("the accepting thread's poll works");
         })?;

@@ -1,7 +1,7 @@
 //! Listening sockets: resolving, binding, and saying what went wrong in memcached's words.
 
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
@@ -10,6 +10,7 @@ use std::time::Duration;
 use mio::net::{TcpListener, UnixListener};
 use socket2::{Domain, Socket, TcpKeepalive, Type};
 
+use super::limits::DATAGRAM_REPLY_MAX;
 use super::stream::{tcp_text, unix_text};
 use crate::ops::config::{Config, Dialect, ListenAddress};
 
@@ -29,6 +30,8 @@ pub(super) struct Described {
     pub(super) descriptor: RawFd,
     /// `tcp:127.0.0.1:11211`
     pub(super) address: String,
+    /// Of datagrams.
+    pub(super) udp: bool,
 }
 
 impl Bound {
@@ -38,8 +41,76 @@ impl Bound {
             Bound::Tcp(listener) => (listener.as_raw_fd(), tcp_text(listener.local_addr())),
             Bound::Unix(listener) => (listener.as_raw_fd(), unix_text(listener.local_addr().ok())),
         };
-        Described { descriptor, address }
+        Described { descriptor, address, udp: false }
     }
+}
+
+impl Described {
+    /// A socket of datagrams.
+    pub(super) fn of_udp(socket: &UdpSocket) -> Self {
+        let address = match socket.local_addr() {
+            Ok(address @ SocketAddr::V4(_)) => format!("udp:{address}"),
+            Ok(address @ SocketAddr::V6(_)) => format!("udp6:{address}"),
+            Err(_) => "?:<AF 0>".to_owned(),
+        };
+        Described { descriptor: socket.as_raw_fd(), address, udp: true }
+    }
+}
+
+/// Bind what the settings name for UDP, as [`bind`] does.
+pub(super) fn bind_udp(config: &Config) -> Result<Vec<UdpSocket>, String> {
+    let mut bound = Vec::new();
+    let mut absent = None;
+    let mut chosen = 0;
+    for address in &config.listen_udp {
+        let ListenAddress::Tcp { host, port } = address else { continue };
+        let refused = |error: &io::Error| {
+            let why = reason(error);
+            match &config.listen_text {
+                Some(list) => format!("failed to listen on one of interface(s) {list}: {why}"),
+                None => format!("failed to listen on UDP port {port}: {why}"),
+            }
+        };
+        for address in resolve(config, host, *port)? {
+            if !config.udp_public && !address.ip().is_loopback() {
+                return Err(config.udp_is_public(&address.ip().to_string()));
+            }
+            match bind_any_udp(address, &mut chosen) {
+                Ok(socket) => bound.push(socket),
+                Err(error) if is_absent(&error) => absent = Some(refused(&error)),
+                Err(error) => return Err(refused(&error)),
+            }
+        }
+    }
+    match absent {
+        Some(message) if bound.is_empty() => Err(message),
+        _ => Ok(bound),
+    }
+}
+
+fn bind_any_udp(mut address: SocketAddr, chosen: &mut u16) -> io::Result<UdpSocket> {
+    if address.port() == 0 && *chosen != 0 {
+        address.set_port(*chosen);
+        if let Ok(socket) = bind_one_udp(address) {
+            return Ok(socket);
+        }
+        address.set_port(0);
+    }
+    let socket = bind_one_udp(address)?;
+    *chosen = socket.local_addr()?.port();
+    Ok(socket)
+}
+
+fn bind_one_udp(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM.cloexec(), None)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // An answer is sent at once; the kernel cuts this to what it allows.
+    socket.set_send_buffer_size(DATAGRAM_REPLY_MAX)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    Ok(socket.into())
 }
 
 /// Bind everything the settings name. All or nothing, save that a host without IPv6 (or IPv4) is
@@ -165,15 +236,26 @@ fn bind_unix(path: &Path, mode: u32, backlog: u32) -> io::Result<UnixListener> {
     Ok(UnixListener::from_std(socket.into()))
 }
 
+fn family(address: SocketAddr) -> &'static str {
+    if address.is_ipv4() { "INET" } else { "INET6" }
+}
+
 /// MEMCACHED_PORT_FILENAME: tell the world which ports were given, complete or not at all.
-pub(super) fn write_port_file(name: &Path, bound: &[(Bound, Dialect)]) -> io::Result<()> {
+pub(super) fn write_port_file(
+    name: &Path,
+    bound: &[(Bound, Dialect)],
+    datagrams: &[UdpSocket],
+) -> io::Result<()> {
     let mut text = String::new();
     for (listener, _) in bound {
         if let Bound::Tcp(listener) = listener {
             let address = listener.local_addr()?;
-            let family = if address.is_ipv4() { "INET" } else { "INET6" };
-            text.push_str(&format!("TCP {family}: {}\n", address.port()));
+            text.push_str(&format!("TCP {}: {}\n", family(address), address.port()));
         }
+    }
+    for socket in datagrams {
+        let address = socket.local_addr()?;
+        text.push_str(&format!("UDP {}: {}\n", family(address), address.port()));
     }
     let mut unfinished = name.as_os_str().to_owned();
     unfinished.push(".lck");

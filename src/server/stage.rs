@@ -19,6 +19,7 @@ use std::ops::Range;
 use slab::Slab;
 
 use super::buffer::Buffer;
+use super::clock;
 use super::connection::{Connection, DRAIN, Due, Phase};
 use super::deadlines::Entry;
 use super::limits::{
@@ -53,6 +54,14 @@ pub(super) struct Env<'a> {
     pub(super) watched: Streams,
     /// Connections end with this turn.
     pub(super) stopping: bool,
+}
+
+impl Env<'_> {
+    /// The moment, to the microsecond, if there is somebody to show it to.
+    #[inline]
+    pub(super) fn moment(&self) -> Option<(u64, u32)> {
+        (self.watched != Streams::NONE).then(clock::unix_moment)
+    }
 }
 
 /// What a stage asks of the worker, by the connections' places in the table.

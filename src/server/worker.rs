@@ -17,7 +17,7 @@ use mio::event::{Event, Source};
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
-use super::clock::{self, Limit};
+use super::clock::Limit;
 use super::common::Common;
 use super::connection::{Connection, Overdue, Phase};
 use super::deadlines::{Entry, Wheel};
@@ -29,10 +29,11 @@ use super::limits::{
 };
 use super::stage::{Effects, Env, Stage, settle};
 use super::stream::Stream;
+use super::udp::Udp;
 use crate::commands::{self, Next};
 use crate::ops::config::Dialect;
 use crate::ops::counters::WorkerCounters;
-use crate::ops::watch::{Log, Streams};
+use crate::ops::watch::Log;
 use crate::protocol::Protocol;
 use crate::sys::signal::Signal;
 use watchers::Gone;
@@ -72,6 +73,8 @@ pub(super) struct Worker {
     feed_at: Limit,
     /// Room for that.
     lines: Vec<u8>,
+    /// Datagrams, if there are to be any.
+    udp: Option<Box<Udp>>,
 }
 
 /// How far a stop has come.
@@ -88,8 +91,8 @@ impl Worker {
     pub(super) fn new(
         common: Arc<Common>,
         index: usize,
-        poll: Poll,
-        inbox: Receiver<Message>,
+        (poll, inbox): (Poll, Receiver<Message>),
+        udp: Option<Box<Udp>>,
     ) -> Self {
         let now = common.shared.now.load(Relaxed);
         let log = Log::new(common.config.worker_logbuf);
@@ -111,6 +114,7 @@ impl Worker {
             watchers: Vec::new(),
             feed_at: Limit::after_ms(0),
             lines: Vec::new(),
+            udp,
         }
     }
 
@@ -138,6 +142,7 @@ impl Worker {
                 self.look_at_deadlines(now);
             }
             self.serve(now);
+            self.serve_datagrams(now);
             self.feed_watchers();
             if self.stop.is_some() && self.stop_is_over() {
                 return Ok(());
@@ -147,7 +152,7 @@ impl Worker {
 
     /// How long the poll may sleep.
     fn patience(&self) -> Option<Duration> {
-        if !self.ready.is_empty() {
+        if !self.ready.is_empty() || self.udp.as_ref().is_some_and(|udp| udp.is_ready()) {
             return Some(Duration::ZERO);
         }
         match self.stop {
@@ -166,7 +171,10 @@ impl Worker {
     /// connection, since the event was made: that costs a read that finds nothing.
     fn on_event(&mut self, event: &Event) {
         let token = event.token().0;
-        let Some(conn) = self.conns.get_mut(token) else { return };
+        let Some(conn) = self.conns.get_mut(token) else {
+            self.udp.iter_mut().for_each(|udp| udp.on_event(event.token()));
+            return;
+        };
         if event.is_readable() || event.is_read_closed() || event.is_error() {
             conn.readable = true;
             conn.hangup |= event.is_read_closed();
@@ -187,8 +195,8 @@ impl Worker {
         let counters = &common.shared.workers[self.index];
         if !self.ready.is_empty() {
             let env = env(&common, counters, now, self.stop.is_some());
-            if env.watched != Streams::NONE {
-                self.effects.log.set_moment(clock::unix_moment());
+            if let Some(moment) = env.moment() {
+                self.effects.log.set_moment(moment);
             }
             self.stage.run(&env, &mut self.conns, &mut self.ready, &mut self.effects);
             self.publish();
@@ -204,6 +212,16 @@ impl Worker {
         if !self.effects.deferred.is_empty() && owned < BUFFERS_HARD_MAX / workers {
             self.resume_deferred();
         }
+    }
+
+    /// What came in datagrams.
+    fn serve_datagrams(&mut self, now: u32) {
+        let Some(udp) = self.udp.as_mut().filter(|udp| udp.is_ready()) else { return };
+        let common = Arc::clone(&self.common);
+        let counters = &common.shared.workers[self.index];
+        let env = env(&common, counters, now, self.stop.is_some());
+        self.effects.shutdown = self.effects.shutdown.or(udp.serve(&env, &mut self.stage));
+        self.carry_out(&common, counters);
     }
 
     /// Do what a stage asked for.
@@ -288,11 +306,7 @@ impl Worker {
         }
         log::debug!("connection {} opened by {stream}", stream.as_raw_fd());
         let (is_tcp, descriptor) = (stream.is_tcp(), stream.as_raw_fd());
-        let protocol = match dialect {
-            Dialect::Auto => None,
-            Dialect::Text => Some(Protocol::Text),
-            Dialect::Binary => Some(Protocol::Binary),
-        };
+        let protocol = codec(dialect);
         let locked = self.common.config.requires_login();
         let conn = place.insert(Connection::new(stream, protocol, now, is_tcp, locked));
         conn.descriptor = descriptor;
@@ -454,11 +468,16 @@ impl Worker {
         let mut answer = String::new();
         for listener in &common.listeners {
             let n = listener.descriptor;
+            let (udp, state) = match listener.udp {
+                true => (format!("STAT {n}:UDP UDP\r\n"), "conn_read"),
+                false => (String::new(), "conn_listening"),
+            };
+            let since = crate::ops::shared::CLOCK_START;
             answer.push_str(&format!(
-                "STAT {n}:addr {}\r\nSTAT {n}:state conn_listening\r\n\
+                "{udp}STAT {n}:addr {}\r\nSTAT {n}:state {state}\r\n\
                  STAT {n}:secs_since_last_cmd {}\r\n",
                 listener.address,
-                common.shared.now.load(Relaxed).saturating_sub(crate::ops::shared::CLOCK_START),
+                common.shared.now.load(Relaxed).saturating_sub(since),
             ));
         }
         let mut answer = answer.into_bytes();
@@ -507,6 +526,15 @@ impl Worker {
             tokens.into_iter().for_each(|t| self.close(t, counters, Gone::Shutdown));
         }
         self.conns.is_empty()
+    }
+}
+
+/// The codec of new connections; `None`: their first byte decides.
+pub(super) fn codec(dialect: Dialect) -> Option<Protocol> {
+    match dialect {
+        Dialect::Auto => None,
+        Dialect::Text => Some(Protocol::Text),
+        Dialect::Binary => Some(Protocol::Binary),
     }
 }
 

@@ -1,6 +1,7 @@
 //! From options in the order they were typed to a [`Config`]: the meaning of each, and what must
 //! hold between them.
 
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
@@ -43,6 +44,8 @@ pub struct Builder {
     /// -B, if given.
     dialect: Option<Dialect>,
     subs: SubOptions,
+    /// -p was given.
+    port_given: bool,
 }
 
 impl Builder {
@@ -54,6 +57,7 @@ impl Builder {
             listen_from_file: false,
             dialect: None,
             subs: SubOptions::default(),
+            port_given: false,
         }
     }
 
@@ -73,9 +77,8 @@ impl Builder {
         let name = flag.opt.name();
         let whole = |range, message| number::whole(&name, text, range, message);
         match flag.opt {
-            Opt::Port => config.port = port(&name, text)?,
-            Opt::UdpPort if port(&name, text)? != 0 => return Err(unsupported("-U (UDP)")),
-            Opt::UdpPort => (),
+            Opt::Port => (config.port, self.port_given) = (port(&name, text)?, true),
+            Opt::UdpPort => config.udp_port = port(&name, text)?,
             Opt::Listen => self.listen(text, &flag.origin)?,
             Opt::UnixSocket => {
                 let path = listen::unix_path("-s", PathBuf::from(&flag.value))?;
@@ -177,12 +180,20 @@ impl Builder {
     pub fn finish(mut self) -> Result<Config, ConfigError> {
         self.subs.finish(&mut self.config)?;
         check_sizes(&self.config.store)?;
+        if self.config.udp_port != 0 && !self.port_given {
+            self.config.port = self.config.udp_port;
+        }
+        self.config.listen_udp = self.udp_addresses()?;
         let texts: Vec<&str> = self.listen.iter().map(|(text, _)| &**text).collect();
         self.config.listen_text = (!texts.is_empty()).then(|| texts.join(","));
         self.config.store.threads = self.config.threads;
         self.config.dialect = auth::settle(&mut self.config, self.dialect)?;
         self.config.listen = self.addresses()?;
-        self.config.other_settings.push(("udpport", "0".to_owned()));
+        let udp_threads = if self.config.listen_udp.is_empty() { 0 } else { self.config.threads };
+        self.config.other_settings.extend([
+            ("udpport", self.config.udp_port.to_string()),
+            ("num_threads_per_udp", udp_threads.to_string()),
+        ]);
         if self.config.threads > THREADS_ADVISED {
             self.config.notes.push(format!(
                 "-t {}: more than {THREADS_ADVISED} threads rarely help; as many as cores is best",
@@ -190,6 +201,51 @@ impl Builder {
             ));
         }
         Ok(self.config)
+    }
+
+    /// Where datagrams are awaited: at the hosts of -l, at the ports given there or that of -U.
+    fn udp_addresses(&mut self) -> Result<Vec<ListenAddress>, ConfigError> {
+        let config = &self.config;
+        if config.udp_port == 0 || config.unix_socket.is_some() {
+            return Ok(Vec::new());
+        }
+        let usage = |message| Err(ConfigError::new(EXIT_USAGE, message));
+        if config.auth_file.is_some() {
+            return usage("Cannot use UDP with ascii authentication enabled (-U 0 to disable)");
+        }
+        if config.sasl {
+            return usage("Cannot use UDP with SASL authentication enabled (-U 0 to disable)");
+        }
+        let port = config.udp_port.max(0) as u16;
+        let mut addresses = Vec::new();
+        for (element, origin) in &self.listen {
+            let (address, _) = listen::parse_element(element, port, config.unix_mode)
+                .map_err(|error| error.at(origin.clone()))?;
+            if let ListenAddress::Tcp { host, .. } = &address {
+                // What a name means is found out when it is bound.
+                let known = match &**host {
+                    "" | "*" => Some(false),
+                    host => host.parse().ok().map(|address: IpAddr| address.is_loopback()),
+                };
+                if known == Some(false) && !config.udp_public {
+                    let error = ConfigError::new(EXIT_USAGE, config.udp_is_public(host));
+                    return Err(error.at(origin.clone()));
+                }
+                addresses.push(address);
+            }
+        }
+        if self.listen.is_empty() {
+            let host = |host: &str| ListenAddress::Tcp { host: host.to_owned(), port };
+            addresses.extend(["127.0.0.1", "::1"].map(host));
+        }
+        if config.udp_public {
+            self.config.notes.push(
+                "-o udp_public: whoever can forge a sender can have this host flood it; see -o \
+                 udp_rate"
+                    .to_owned(),
+            );
+        }
+        Ok(addresses)
     }
 
     fn addresses(&mut self) -> Result<Vec<(ListenAddress, Dialect)>, ConfigError> {
@@ -220,7 +276,7 @@ impl Builder {
         if config.port == 0 {
             addresses.retain(|(address, _)| matches!(address, ListenAddress::Unix { .. }));
         }
-        if addresses.is_empty() {
+        if addresses.is_empty() && config.listen_udp.is_empty() {
             let message = "Nothing to listen on";
             return Err(ConfigError::new(EXIT_USAGE, message).about(
                 "-p",
@@ -261,6 +317,10 @@ fn defaults() -> Config {
         listen: Vec::new(),
         listen_text: None,
         port: PORT_DEFAULT,
+        udp_port: 0,
+        listen_udp: Vec::new(),
+        udp_public: false,
+        udp_rate_kib: 1024,
         unix_socket: None,
         unix_mode: 0o700,
         auth_file: None,

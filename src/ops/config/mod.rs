@@ -1,7 +1,8 @@
 //! Config: the settings as meant, checked, every default resolved. Nothing past `main` sees an
 //! option that means "default".
 //!
-//! Invariants of a [`Config`] that [`invocation`] returns: `listen` is not empty; the sizes of
+//! Invariants of a [`Config`] that [`invocation`] returns: `listen` or `listen_udp` is not
+//! empty; the sizes of
 //! `store` agree with each other (`builder::check_sizes`); every number is in its range.
 
 mod auth;
@@ -76,6 +77,14 @@ pub struct Config {
     pub listen_text: Option<String>,
     /// -p as meant: -1 and 0 included.
     pub port: i32,
+    /// -U as meant: -1 included; 0: no UDP.
+    pub udp_port: i32,
+    /// Where to listen for datagrams: never a unix socket.
+    pub listen_udp: Vec<ListenAddress>,
+    /// UDP may be reached from other hosts.
+    pub udp_public: bool,
+    /// KiB a second that one address may be sent by UDP; 0: any number.
+    pub udp_rate_kib: u32,
     /// -s, if given (also in `listen`).
     pub unix_socket: Option<PathBuf>,
     /// -a, octal mode of unix sockets.
@@ -156,6 +165,16 @@ impl Default for Config {
     /// What an empty command line means.
     fn default() -> Self {
         builder::Builder::new().finish().expect("the defaults are valid, see the tests")
+    }
+}
+
+impl Config {
+    /// Why UDP does not go with an address (of which `host` is the text).
+    pub fn udp_is_public(&self, host: &str) -> String {
+        format!(
+            "UDP on {host} can be reached from other hosts, and misused to flood third ones: give \
+             -o udp_public to have it all the same, or -U 0"
+        )
     }
 }
 

@@ -43,7 +43,8 @@
 //! | sock_cookie_id | refused, but 0 | |
 //! | ssl_*, ext_*, proxy_* | refused | TLS, external storage and the proxy |
 //!
-//! slabd's own: strict_framing, request_timeout, body_timeout, write_timeout, tcp_user_timeout.
+//! slabd's own: strict_framing, request_timeout, body_timeout, write_timeout, tcp_user_timeout,
+//! udp_public, udp_rate.
 
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
@@ -61,6 +62,8 @@ const HELP: &[(&str, &str, &str)] = &[
     ("write_timeout", "S", "seconds a reply may wait to be read; 0: any time (default: 60)"),
     ("tcp_user_timeout", "S", "seconds until a vanished peer is given up; 0: system (default: 60)"),
     ("strict_framing", "", "close a client whose storage command has an unreadable length"),
+    ("udp_public", "", "with -U: UDP may be reached from other hosts; read the README first"),
+    ("udp_rate", "KIB", "KiB a second one address may be sent by UDP; 0: any (default: 1024)"),
     ("temporary_ttl", "S", "items that live at most S seconds are never evicted (default: off)"),
     ("lru_crawler", "", "free expired items in the background (default); no_lru_crawler"),
     ("lru_maintainer", "", "segmented LRU (default); no_lru_maintainer: one flat LRU"),
@@ -97,6 +100,8 @@ const LRU_PCT_SUM_MAX: u32 = 80;
 const HASH_POWER: RangeInclusive<i64> = 12..=32;
 /// In KiB, memcached's limits.
 const SLAB_CHUNK_MAX_KIB: RangeInclusive<i64> = 1..=1024;
+/// KiB a second: 1 GiB/s is more than any network gives one host.
+const UDP_RATE_KIB: RangeInclusive<i64> = 0..=1 << 20;
 /// In KiB.
 const LOG_BUFFER_KIB: RangeInclusive<i64> = 0..=1 << 20;
 
@@ -192,6 +197,7 @@ impl SubOptions {
             }
             "track_sizes" => config.store.track_sizes = true,
             "strict_framing" => config.strict_framing = true,
+            "udp_public" => config.udp_public = true,
             "no_strict_framing" => config.strict_framing = false,
             "inline_ascii_resp" | "no_inline_ascii_resp" | "modern" => (),
             "no_modern" => self.no_modern(config),
@@ -259,6 +265,7 @@ impl SubOptions {
             "body_timeout" => config.body_timeout_s = sub.timeout()?,
             "write_timeout" => config.write_timeout_s = sub.timeout()?,
             "tcp_user_timeout" => config.tcp_user_timeout_s = sub.timeout()?,
+            "udp_rate" => config.udp_rate_kib = sub.whole(UDP_RATE_KIB, "")? as u32,
             "watcher_logbuf_size" => {
                 config.watcher_logbuf = (sub.whole(LOG_BUFFER_KIB, "")? as usize) << 10;
             }

@@ -210,9 +210,7 @@ fn users_are_read_and_go_with_their_protocol_only() {
 #[test]
 fn what_is_to_come_is_refused_by_name() {
     for words in [
-        &["-U", "11211"][..],
-        &["-U", "-1"],
-        &["-e", "f"],
+        &["-e", "f"][..],
         &["-Z"],
         &["-N", "1"],
         &["-o", "ext_path=/x:5G"],

@@ -181,6 +181,10 @@ fn own(from: &Sources<'_>, totals: &Totals, lines: &mut Lines<'_, '_>) {
     lines.stat("shards", store.shards);
     lines.stat("buffer_bytes", workers(from, |w| w.buffer_bytes.get()));
     lines.stat("deadline_kicks", totals.deadline_kicks);
+    if from.config.udp_port != 0 {
+        lines.stat("udp_malformed", workers(from, |w| w.udp_malformed.get()));
+        lines.stat("udp_limited", workers(from, |w| w.udp_limited.get()));
+    }
     lines.stat("uploads", store.uploads);
     lines.stat("upload_bytes", store.upload_bytes);
     lines.stat("pins", store.pins);
