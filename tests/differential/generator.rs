@@ -205,7 +205,8 @@ fn odd(rng: &mut Rng, keys: &[String]) -> Vec<u8> {
     (lines[rng.below(lines.len())].clone() + "\r\n").into_bytes()
 }
 
-fn mutate(rng: &mut Rng, bytes: &mut Vec<u8>) {
+/// Change a byte or a few.
+pub fn mutate(rng: &mut Rng, bytes: &mut Vec<u8>) {
     const INTERESTING: [u8; 14] = *b"\r\n  0919-x\0\t\x80\xff";
     if bytes.is_empty() {
         return;

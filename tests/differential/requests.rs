@@ -8,7 +8,7 @@ pub type Predicate = fn(&[u8]) -> bool;
 
 /// A predicate by the name that `differences.txt` uses.
 pub fn predicate(name: &str) -> Option<Predicate> {
-    let known: [(&str, Predicate); 24] = [
+    let known: [(&str, Predicate); 41] = [
         ("too-few-words", |step| any(step, too_few_words)),
         ("short-line", |step| step.split_inclusive(|&b| b == b'\n').any(|line| line.len() < 4)),
         ("leading-space", |step| any(step, |line| line.starts_with(b" "))),
@@ -38,6 +38,33 @@ pub fn predicate(name: &str) -> Option<Predicate> {
         ("storage", |step| any(step, storage)),
         ("shutdown", |step| any(step, |line| is(line, &[b"shutdown"]))),
         ("stats", |step| any(step, |line| is(line, &[b"stats"]))),
+        ("meta-too-large", |step| {
+            any(step, |line| is(line, &[b"ms"]) && number_at(line, 2) > 1 << 20)
+        }),
+        ("meta-storage", |step| any(step, |line| is(line, &[b"ms"]))),
+        ("meta-words", |step| any(step, |line| meta(line) && count(line) < meta_front(line))),
+        ("meta-shape", |step| any(step, |line| flag(line, |f| !shapely(f)))),
+        ("meta-length", |step| any(step, |line| is(line, &[b"ms"]) && !plain_length(line))),
+        ("meta-long-key", |step| any(step, |line| meta(line) && long_key(line))),
+        ("meta-number", |step| any(step, |line| flag(line, odd_number))),
+        ("meta-past", |step| {
+            any(step, |line| flag(line, |f| matches!(f, [b'T' | b'N', b'-', ..])))
+        }),
+        ("meta-new", |step| any(step, newer_flag)),
+        ("meta-mode", |step| any(step, |line| flag(line, |f| f[0] == b'M'))),
+        ("meta-opaque", |step| any(step, |line| flag(line, |f| f[0] == b'O' && f.len() > 32))),
+        ("meta-base64", |step| any(step, |line| flag(line, |f| f[0] == b'b'))),
+        ("meta-delete", |step| any(step, |line| is(line, &[b"md"]))),
+        ("meta-quiet-arith", |step| {
+            any(step, |line| is(line, &[b"ma"]) && flag(line, |f| f[0] == b'q'))
+        }),
+        ("meta-arith-ttl", |step| {
+            any(step, |line| is(line, &[b"ma"]) && flag(line, |f| f[0] == b'T'))
+        }),
+        ("meta-stale-arith", |step| {
+            any(step, |line| is(line, &[b"ma"])) && any(step, |line| flag(line, |f| f[0] == b'I'))
+        }),
+        ("meta-tokens", |step| any(step, |line| meta(line) && count(line) > 15)),
     ];
     known.into_iter().find(|(known, _)| *known == name).map(|(_, predicate)| predicate)
 }
@@ -86,6 +113,40 @@ fn extra_words(line: &[u8]) -> bool {
     is(line, &[b"touch", b"incr", b"decr"]) && count(line) > 3
 }
 
+fn meta(line: &[u8]) -> bool {
+    is(line, &[b"mg", b"ms", b"md", b"ma", b"me"])
+}
+
+/// Words of a meta line that are no flags.
+fn meta_front(line: &[u8]) -> usize {
+    if is(line, &[b"ms"]) { 3 } else { 2 }
+}
+
+/// Some flag of a meta line is of this kind.
+fn flag(line: &[u8], kind: impl Fn(&[u8]) -> bool) -> bool {
+    meta(line) && words(line).iter().skip(meta_front(line)).any(|word| kind(word))
+}
+
+fn shapely(flag: &[u8]) -> bool {
+    flag[0].is_ascii_digit() || (b'A'..=b'z').contains(&flag[0])
+}
+
+/// A number that not every parser takes, or takes for the same.
+fn odd_number(flag: &[u8]) -> bool {
+    b"TNRCFJD".contains(&flag[0])
+        && (!digits(&flag[1..]) || flag.len() > 10 && flag != b"D18446744073709551615")
+}
+
+fn plain_length(line: &[u8]) -> bool {
+    words(line).get(2).is_some_and(|len| digits(len) && len.len() <= 7)
+}
+
+/// Flags that mean something only since.
+fn newer_flag(line: &[u8]) -> bool {
+    let since = |letters: &'static [u8]| flag(line, |f| letters.contains(&f[0]));
+    since(b"Ex") || is(line, &[b"ms"]) && since(b"sN") || is(line, &[b"mg"]) && since(b"C")
+}
+
 fn digits(word: &[u8]) -> bool {
     !word.is_empty() && word.iter().all(u8::is_ascii_digit)
 }
@@ -112,7 +173,11 @@ fn bad_storage_number(line: &[u8]) -> bool {
 }
 
 fn length(line: &[u8]) -> u64 {
-    let word = words(line).get(4).copied().unwrap_or_default();
+    number_at(line, 4)
+}
+
+fn number_at(line: &[u8], place: usize) -> u64 {
+    let word = words(line).get(place).copied().unwrap_or_default();
     std::str::from_utf8(word).ok().and_then(|word| word.parse().ok()).unwrap_or(0)
 }
 

@@ -1,8 +1,6 @@
-//! The list of deliberate differences: read from `differences.txt`, matched, counted.
+//! The list of deliberate differences: read from a list, matched, counted.
 
 use crate::requests::{self, Predicate};
-
-const LIST: &str = include_str!("differences.txt");
 
 /// One deliberate difference.
 pub struct Rule {
@@ -10,22 +8,24 @@ pub struct Rule {
     pub name: &'static str,
     /// How often it excused a conversation.
     pub met: usize,
+    /// Nobody minds if it never happens.
+    pub may_rest: bool,
     request: Predicate,
     earlier: bool,
     theirs: &'static str,
     ours: &'static str,
 }
 
-/// All of them.
-pub fn read() -> Vec<Rule> {
-    let lines = LIST.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+/// All of a list.
+pub fn read(list: &'static str) -> Vec<Rule> {
+    let lines = list.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines.map(parse).collect()
 }
 
 fn parse(line: &'static str) -> Rule {
     let fields: Vec<&str> = line.split('|').map(str::trim).collect();
     let [name, request, theirs, ours, section, why] = fields[..] else {
-        panic!("differences.txt: not six fields: {line}");
+        panic!("not six fields: {line}");
     };
     assert!(section.starts_with(|c: char| c.is_ascii_digit()), "no section of PROTOCOL.md: {line}");
     assert!(!why.is_empty(), "no reason: {line}");
@@ -33,12 +33,16 @@ fn parse(line: &'static str) -> Rule {
         Some(request) => (true, request),
         None => (false, request),
     };
-    let request = requests::predicate(request)
-        .unwrap_or_else(|| panic!("differences.txt: no predicate {request}: {line}"));
-    Rule { name, met: 0, request, earlier, theirs, ours }
+    let request =
+        requests::predicate(request).unwrap_or_else(|| panic!("no predicate {request}: {line}"));
+    Rule { name, met: 0, may_rest: false, request, earlier, theirs, ours }
 }
 
 impl Rule {
+    /// The same, and nobody minds if it never happens.
+    pub fn that_may_rest(self) -> Rule {
+        Rule { may_rest: true, ..self }
+    }
     /// It explains why the answers to the last of what was `said` (from `request` on) differ, as
     /// far as they were not common.
     pub fn explains(&self, said: &[u8], request: usize, theirs: &[u8], ours: &[u8]) -> bool {
