@@ -111,10 +111,6 @@ impl Comparison {
         if self.alike(&ours, &theirs) {
             return None;
         }
-        if self.reference_is_unsteady(seed, culprit) {
-            self.unsteady += 1;
-            return None;
-        }
         let (said, request) = said_in_context(&conversation.steps[..culprit]);
         let common = ours.bytes.iter().zip(&theirs.bytes).take_while(|(a, b)| a == b).count();
         let at_line = ours.bytes[..common].iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
@@ -123,6 +119,10 @@ impl Comparison {
             self.rules.iter_mut().find(|rule| rule.explains(&said, request, their_rest, our_rest));
         if let Some(rule) = explanation {
             rule.met += 1;
+            return None;
+        }
+        if self.reference_is_unsteady(seed, culprit) {
+            self.unsteady += 1;
             return None;
         }
         // A delayed flush, asked for in passing by a mutated line, may just be due on one side.

@@ -8,7 +8,7 @@ pub type Predicate = fn(&[u8]) -> bool;
 
 /// A predicate by the name that `differences.txt` uses.
 pub fn predicate(name: &str) -> Option<Predicate> {
-    let known: [(&str, Predicate); 41] = [
+    let known: [(&str, Predicate); 40] = [
         ("too-few-words", |step| any(step, too_few_words)),
         ("short-line", |step| step.split_inclusive(|&b| b == b'\n').any(|line| line.len() < 4)),
         ("leading-space", |step| any(step, |line| line.starts_with(b" "))),
@@ -47,9 +47,6 @@ pub fn predicate(name: &str) -> Option<Predicate> {
         ("meta-length", |step| any(step, |line| is(line, &[b"ms"]) && !plain_length(line))),
         ("meta-long-key", |step| any(step, |line| meta(line) && long_key(line))),
         ("meta-number", |step| any(step, |line| flag(line, odd_number))),
-        ("meta-past", |step| {
-            any(step, |line| flag(line, |f| matches!(f, [b'T' | b'N', b'-', ..])))
-        }),
         ("meta-new", |step| any(step, newer_flag)),
         ("meta-mode", |step| any(step, |line| flag(line, |f| f[0] == b'M'))),
         ("meta-opaque", |step| any(step, |line| flag(line, |f| f[0] == b'O' && f.len() > 32))),
@@ -58,13 +55,13 @@ pub fn predicate(name: &str) -> Option<Predicate> {
         ("meta-quiet-arith", |step| {
             any(step, |line| is(line, &[b"ma"]) && flag(line, |f| f[0] == b'q'))
         }),
+        ("meta-arith", |step| any(step, |line| is(line, &[b"ma"]))),
         ("meta-arith-ttl", |step| {
             any(step, |line| is(line, &[b"ma"]) && flag(line, |f| f[0] == b'T'))
         }),
         ("meta-stale-arith", |step| {
             any(step, |line| is(line, &[b"ma"])) && any(step, |line| flag(line, |f| f[0] == b'I'))
         }),
-        ("meta-tokens", |step| any(step, |line| meta(line) && count(line) > 15)),
     ];
     known.into_iter().find(|(known, _)| *known == name).map(|(_, predicate)| predicate)
 }
