@@ -68,17 +68,17 @@ fn memory_follows_a_change_of_sizes() {
     let (server, mut talk) = start();
     let first = fill(&mut talk, 0, 100, LIMIT);
     assert!(server.stat("evictions") > 0);
-    let (small, _) = pages(&server);
+    assert_eq!(pages(&server, LARGE).0, 0);
     let mut next = first;
     let begin = Instant::now();
     loop {
         next = fill(&mut talk, next, LARGE, LIMIT / 2);
-        let (large, all) = pages(&server);
+        let (large, all) = pages(&server, LARGE);
         if 10 * large >= 9 * all {
             break;
         }
         let late = begin.elapsed() > Duration::from_secs(60);
-        assert!(!late, "{large} pages of {all}, after {small} of the small size");
+        assert!(!late, "{large} pages of {all} are of the new size");
     }
     // What these pages can hold is held.
     let end = fill(&mut talk, next, LARGE, LIMIT);
@@ -103,10 +103,20 @@ fn fill(talk: &mut Talk, next: u64, len: usize, bytes: u64) -> u64 {
     end
 }
 
-/// Pages of the class that has most, and of all.
-fn pages(server: &Server) -> (u64, u64) {
+/// Pages of the classes whose chunks hold more than `len` bytes, and of all.
+fn pages(server: &Server, len: usize) -> (u64, u64) {
     let stats = server.client().stats("slabs");
-    let of_classes = stats.iter().filter(|(name, _)| name.ends_with(":total_pages"));
-    let pages: Vec<u64> = of_classes.map(|(_, n)| n.parse().expect("a number")).collect();
-    (pages.iter().copied().max().unwrap_or(0), pages.iter().sum())
+    let (mut large, mut all) = (0, 0);
+    for (name, pages) in &stats {
+        let Some(class) = name.strip_suffix(":total_pages") else {
+            continue;
+        };
+        let pages: u64 = pages.parse().expect("a number");
+        let chunk_size = &stats[&format!("{class}:chunk_size")];
+        if chunk_size.parse::<usize>().expect("a number") > len {
+            large += pages;
+        }
+        all += pages;
+    }
+    (large, all)
 }
