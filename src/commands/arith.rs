@@ -28,7 +28,7 @@ pub(super) fn arith(
         }
     }
     let decrement = asked.direction == Direction::Decrement;
-    let (delta, compare) = (asked.delta, compared(cx, style, asked.compare));
+    let (delta, compare) = (asked.delta, compared(cx, style, asked.compare.map(Into::into)));
     let args =
         ArithArgs { key, hash, delta, decrement, compare, vivify, touch, new_cas, binary_key };
     let mut reply = Reply::new(style, out);

@@ -13,6 +13,8 @@ pub(super) use reply::{
     auth, end_stats, error, forbidden, hit, miss, number, outcome, shows_value, stat, success,
 };
 
+use std::num::NonZeroU64;
+
 use super::limits::{BODY_MAX, KEY_MAX, VALUE_IN_BUFFER_MAX};
 use super::{
     Admin, Arith, Auth, Binary, Body, ClientError, Command, Delete, Direction, Exptime, Fetch,
@@ -250,7 +252,7 @@ impl<'a> Packet<'a> {
         let (delta, initial) = (u64::from_be_bytes(*delta), u64::from_be_bytes(*initial));
         let vivify = (u32::from_be_bytes(seconds) != NO_VIVIFY)
             .then_some(Vivify { initial, exptime: exptime(seconds) });
-        let compare = self.compare();
+        let compare = self.compare().and_then(NonZeroU64::new);
         self.complete(Command::Arith(Arith { key, delta, direction, compare, vivify }), len)
     }
 

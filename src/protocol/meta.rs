@@ -4,6 +4,8 @@
 //! nothing, then its flags from left to right. Some failures end that, others may still be
 //! replaced by a later one; what is answered is what memcached answers.
 
+use std::num::NonZeroU64;
+
 use super::limits::{KEY_MAX, META_TOKENS_MAX, OPAQUE_MAX, VALUE_LEN_MAX};
 use super::text::Frame;
 use super::token::{self, Words, find_space, skip_spaces};
@@ -67,7 +69,7 @@ pub(super) fn arith<'a>(frame: Frame<'a>, rest: &'a [u8]) -> Parsed<'a> {
         key,
         delta: flags.number(b'D').unwrap_or(1),
         direction,
-        compare: flags.number(b'C').filter(|&cas| cas != 0),
+        compare: flags.number(b'C').and_then(NonZeroU64::new),
         vivify: flags.exptime(b'N').map(|exptime| Vivify { initial, exptime }),
     };
     frame.styled(Command::Arith(arith), Style::Meta(flags))

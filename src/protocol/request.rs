@@ -4,6 +4,8 @@
 //! Operands that two dialects have are fields of the command; those that only meta has are read
 //! from its [`Flags`] by the command that knows them, so that a request stays small.
 
+use std::num::NonZeroU64;
+
 use super::base64::Decoded;
 use super::token::{find_space, skip_spaces};
 use super::{ClientError, Crawler, Flags, Lru, Protocol, Slabs, Wanted, binary};
@@ -239,8 +241,8 @@ pub struct Arith<'a> {
     pub delta: u64,
     /// Which way.
     pub direction: Direction,
-    /// Only if the item still has this CAS.
-    pub compare: Option<u64>,
+    /// Only if the item still has this CAS; 0 is no CAS in any dialect.
+    pub compare: Option<NonZeroU64>,
     /// What a miss creates.
     pub vivify: Option<Vivify>,
 }
@@ -474,3 +476,7 @@ pub enum DebugTime {
     /// Move by seconds.
     Add(i64),
 }
+
+/// A request is moved from the parser into a plan, and read from there: two cache lines, with room
+/// for where its keys' hashes are.
+const _: () = assert!(size_of::<Request<'_>>() <= 96);

@@ -1,5 +1,7 @@
 //! Every opcode with the lengths that suit it and those that do not, and the answers in bytes.
 
+use std::num::NonZeroU64;
+
 use super::*;
 use crate::protocol::{About, Reply, Status};
 use proptest::prelude::*;
@@ -118,7 +120,7 @@ fn numbers_are_in_network_order() {
         assert_eq!(command(&packet(opcode, &extras, b"k", b"")), Command::Arith(arith));
         let mut never = extras;
         never[16..].fill(0xff);
-        let arith = Arith { vivify: None, compare: Some(u64::MAX), ..arith };
+        let arith = Arith { vivify: None, compare: Some(NonZeroU64::MAX), ..arith };
         let bytes = with_cas(opcode, u64::MAX, &never, b"k", b"");
         assert_eq!(command(&bytes), Command::Arith(arith));
     }
