@@ -185,7 +185,13 @@ const COMMANDS: &[Row] = &[
 
 const OPERATION: &[Row] = &[
     (Opt::Config, '\0', "config", "FILE", "read options from FILE first, one a line"),
-    (Opt::CheckConfig, '\0', "check-config", "", "check all options, then exit"),
+    (
+        Opt::CheckConfig,
+        '\0',
+        "check-config",
+        "",
+        "check all options, then exit; names are not looked up",
+    ),
     (Opt::Daemon, 'd', "daemon", "", "run in the background"),
     (Opt::PidFile, 'P', "pidfile", "FILE", "write the process id to FILE"),
     (

@@ -77,7 +77,14 @@ impl Region {
         }
     }
 
+    /// Touch every page. Asking for more than there is would not fail: it would have the kernel
+    /// end some process, this one perhaps. So it is refused beforehand.
     fn populate(&self) -> io::Result<()> {
+        if let Some(available) = available_memory().filter(|&available| available < self.len) {
+            let (asked, there) = (self.len >> 20, available >> 20);
+            let text = format!("{asked} MiB are to be taken at once, {there} MiB are available");
+            return Err(io::Error::new(io::ErrorKind::OutOfMemory, text));
+        }
         const MADV_POPULATE_WRITE: libc::c_int = 23; // Linux 5.14, absent from older libcs
         // SAFETY: the range is the mapping; populating does not change contents.
         let done =
@@ -100,6 +107,15 @@ impl Region {
             }
         }
     }
+}
+
+/// Bytes the system could give without swapping, as far as it says.
+#[cfg(not(miri))]
+fn available_memory() -> Option<usize> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kib: usize = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kib.checked_mul(1024)
 }
 
 #[cfg(not(miri))]
@@ -250,6 +266,14 @@ mod tests {
             region.release(0, 64 << 10);
             assert_eq!(at.read(), 0);
         }
+    }
+
+    #[test]
+    #[cfg(not(miri))]
+    fn more_than_the_machine_has_is_not_taken_at_once() {
+        let available = available_memory().expect("Linux says what is available");
+        let refused = Region::reserve(available * 4, Backing::Preallocated).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::OutOfMemory);
     }
 
     #[test]
