@@ -68,7 +68,7 @@ fn run(config: StoreConfig, scope: Scope, operations: usize) -> Tally {
     expect(enough(tally.misses, 100), "misses", &tally);
     expect(enough(tally.stored, 20), "stores", &tally);
     expect(enough(tally.reclaimed, 1_000), "reclaimed items", &tally);
-    expect(enough(tally.pins_done, 5_000), "pins read to their end", &tally);
+    expect(enough(tally.pins_done, 15_000), "pins read to their end", &tally);
     tally
 }
 
