@@ -474,6 +474,7 @@ mod tests {
     /// Keys as flooders and ordinary programs choose them, all alike but for a few bytes: with the
     /// seeded hash a chain is never much longer than the load explains.
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes under miri")]
     fn chains_stay_short_for_keys_that_look_alike() {
         let count: u32 = if cfg!(miri) { 500 } else { 30_000 };
         let names: [fn(u32) -> String; 4] = [
