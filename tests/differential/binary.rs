@@ -10,7 +10,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use crate::common::{Answer, Packet, Rng, Server, header};
-use crate::{COUNT, MEMCACHED, number};
+use crate::{COUNT, MEMCACHED, STILL, number};
 
 /// One deliberate difference.
 struct Difference {
@@ -115,14 +115,14 @@ enum Step {
 #[test]
 fn slabd_and_memcached_answer_alike_in_binary() {
     assert!(std::path::Path::new(MEMCACHED).exists(), "{MEMCACHED} is not installed");
-    let (ours, theirs) = (Server::start(), Server::of_program(MEMCACHED, &[]));
+    let (ours, theirs) = (Server::start(), Server::of_program(MEMCACHED, STILL));
     let count = number("SLABD_DIFFERENTIAL_COUNT").unwrap_or(COUNT);
     let first = number("SLABD_DIFFERENTIAL_SEED").unwrap_or(1);
     println!("{count} conversations from SLABD_DIFFERENTIAL_SEED={first}");
     let mut met = [0; DIFFERENCES.len()];
     let (mut failures, mut resets) = (Vec::new(), 0);
     for seed in first..first + count {
-        // A clock may have ticked between the two: only what happens twice counts.
+        // A clock may have ticked between the two: only what happens each time counts.
         let mut rounds = (0..2).map(|round| {
             let talk = talk(seed, &format!("{seed:07}{round}"));
             let heard = (play(ours.address(), &talk), play(theirs.address(), &talk));
@@ -138,6 +138,9 @@ fn slabd_and_memcached_answer_alike_in_binary() {
         }
         let talk = talk(seed, &format!("{seed:07}2"));
         let (ours, theirs) = (play(ours.address(), &talk), play(theirs.address(), &talk));
+        if ours.answers == theirs.answers {
+            continue;
+        }
         match explanation(&talk, &ours, &theirs) {
             Some(difference) => met[difference] += 1,
             None => failures.push(complaint(seed, &talk, &ours, &theirs)),
