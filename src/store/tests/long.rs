@@ -25,6 +25,7 @@ fn an_uploaded_value_appears_when_committed_and_not_before() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "needs more memory than there is under miri")]
 fn unfinished_uploads_do_not_keep_others_from_storing() {
     let d = Driver::new(64 << 20);
     let keys: Vec<String> = (0..200).map(|n| format!("slow{n}")).collect();

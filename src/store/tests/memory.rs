@@ -268,6 +268,7 @@ fn the_size_limit_is_memcacheds() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "limits are lower under miri")]
 fn a_limit_beyond_what_names_can_reach_is_an_error() {
     assert!(Store::new(config(16 << 40)).is_err());
 }
