@@ -5,7 +5,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::{Context, Next, exptime, tuning};
 use crate::ops::logging;
 use crate::ops::stats::{self, Sources};
+#[cfg(feature = "debug-commands")]
+use crate::protocol::DebugItem;
 use crate::protocol::{Admin, ClientError, Exptime, Forbidden, Reply, ShutdownMode, Stats, Style};
+#[cfg(feature = "debug-commands")]
+use crate::store::{Held, HoldKind};
 
 /// Highest verbosity a client can set (memcached's).
 const VERBOSITY_MAX: u32 = 2;
@@ -86,12 +90,35 @@ pub(super) fn admin(
             reply.line("OK");
         }
         #[cfg(feature = "debug-commands")]
+        Admin::DebugItem { what, key } => reply.line(debug_item(cx, what, key)),
+        #[cfg(feature = "debug-commands")]
         Admin::DebugCheck => {
             cx.store.assert_valid();
             reply.line("OK");
         }
     }
     Next::Continue
+}
+
+/// `debugitem`. A lock holds the item, not its clients (see `store/holds.rs`): it may be taken of a
+/// key without an item, which changes nothing, and undone without having been taken.
+#[cfg(feature = "debug-commands")]
+fn debug_item(cx: &Context<'_>, what: DebugItem, key: &[u8]) -> &'static str {
+    let told = |held: Held, missing: &'static str| match held {
+        Held::Held => "OK",
+        Held::Missing => missing,
+        Held::TooMany => "ERROR",
+    };
+    match what {
+        DebugItem::Lock => told(cx.store.hold(key, HoldKind::Lock, cx.now), "OK"),
+        DebugItem::Reference => told(cx.store.hold(key, HoldKind::Reference, cx.now), "MISS"),
+        DebugItem::Unlock => {
+            cx.store.let_go(key, HoldKind::Lock);
+            "OK"
+        }
+        DebugItem::Unreference if cx.store.let_go(key, HoldKind::Reference) => "OK",
+        DebugItem::Unreference => "MISS",
+    }
 }
 
 /// Absent, 0 and negative: now. A unix time that is over flushes at once too; memcached ignores it

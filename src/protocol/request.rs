@@ -420,6 +420,14 @@ pub enum Admin<'a> {
     /// Feature `debug-commands`: recount every shard, and end the daemon if it does not add up.
     #[cfg(feature = "debug-commands")]
     DebugCheck,
+    /// Feature `debug-commands`: hold an item, or let it go.
+    #[cfg(feature = "debug-commands")]
+    DebugItem {
+        /// What to do.
+        what: DebugItem,
+        /// Whose item.
+        key: &'a [u8],
+    },
 }
 
 /// The `stats` sub-commands.
@@ -475,6 +483,20 @@ pub enum DebugTime {
     Resume,
     /// Move by seconds.
     Add(i64),
+}
+
+/// What `debugitem` asks.
+#[cfg(feature = "debug-commands")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DebugItem {
+    /// `lock`
+    Lock,
+    /// `unlock`
+    Unlock,
+    /// `ref`
+    Reference,
+    /// `unref`
+    Unreference,
 }
 
 /// A request is moved from the parser into a plan, and read from there: two cache lines, with room

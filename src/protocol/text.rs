@@ -13,7 +13,7 @@ use super::{Admin, Arith, Body, ClientError, Command, Delete, Direction, Exptime
 use super::{Parsed, Request, Set, SetMode, ShutdownMode, Stats, Style, meta};
 
 #[cfg(feature = "debug-commands")]
-use super::DebugTime;
+use super::{DebugItem, DebugTime};
 
 /// Parse the front of `input`, whose first `scanned` bytes hold no LF.
 #[inline]
@@ -150,6 +150,8 @@ fn other<'a>(frame: Frame<'a>, line: &'a [u8]) -> Parsed<'a> {
         }
         #[cfg(feature = "debug-commands")]
         b"debugtime" => debugtime(frame, words),
+        #[cfg(feature = "debug-commands")]
+        b"debugitem" => debugitem(frame, words),
         b"mg" => meta::get(frame, rest),
         b"ms" => meta::set(frame, rest),
         b"md" => meta::delete(frame, rest),
@@ -376,6 +378,24 @@ fn debugtime<'a>(frame: Frame<'a>, mut words: Words<'a>) -> Parsed<'a> {
     match what {
         Some(what) => frame.complete(Command::Admin(Admin::DebugTime(what)), noreply),
         None => frame.refuse(ClientError::UnknownCommand, noreply),
+    }
+}
+
+/// `debugitem lock|unlock|ref|unref <key>`; it knows no noreply, which might be the key.
+#[cfg(feature = "debug-commands")]
+fn debugitem<'a>(frame: Frame<'a>, mut words: Words<'a>) -> Parsed<'a> {
+    let what = match words.next() {
+        Some(b"lock") => Some(DebugItem::Lock),
+        Some(b"unlock") => Some(DebugItem::Unlock),
+        Some(b"ref") => Some(DebugItem::Reference),
+        Some(b"unref") => Some(DebugItem::Unreference),
+        _ => None,
+    };
+    match (what, words.next()) {
+        (Some(what), Some(key)) if key.len() <= KEY_MAX => {
+            frame.complete(Command::Admin(Admin::DebugItem { what, key }), false)
+        }
+        _ => frame.refuse(ClientError::UnknownCommand, false),
     }
 }
 

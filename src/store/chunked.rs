@@ -308,6 +308,12 @@ impl Shard {
         let at = chain.first.map(|first| (first, 0));
         self.pins.insert(Pin { item: Some(id), at, left: chain.len as usize })
     }
+    /// Keep an item, chained or not, that nobody will read through the pin.
+    #[cfg(feature = "debug-commands")]
+    pub(super) fn keep_in_place(&mut self, id: ItemId) -> u64 {
+        self.header_mut(id).state |= state::PINNED;
+        self.pins.insert(Pin { item: Some(id), at: None, left: 0 })
+    }
     /// Append the next at most `max` bytes.
     pub(super) fn read_pin(&mut self, pin: u64, max: usize, out: &mut Vec<u8>) -> PinRead {
         let Some(Pin { item: Some(_), at, left }) = self.pins.get_mut(pin) else {

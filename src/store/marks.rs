@@ -241,6 +241,8 @@ impl Shard {
         self.index.replace(hash, id, new);
         if chained {
             self.adopt_chunks(new);
+        }
+        if old.is(state::PINNED) {
             self.rename_pins(id, new);
         }
         self.header_mut(id).state &= !(state::LINKED | state::PINNED | state::CHAINED);

@@ -17,6 +17,8 @@ mod config;
 mod dump;
 mod geometry;
 mod hash;
+#[cfg(feature = "debug-commands")]
+mod holds;
 mod index;
 mod item;
 mod journal;
@@ -47,6 +49,8 @@ pub use dump::{Dump, DumpedItem};
 use geometry::PAGE_SIZE;
 pub use hash::KeyHash;
 use hash::KeyHasher;
+#[cfg(feature = "debug-commands")]
+pub use holds::{Held, HoldKind};
 use index::Index;
 use item::ItemId;
 pub use journal::{Event, Found};

@@ -58,6 +58,9 @@ pub struct Shard {
     pub(super) held: Option<ItemId>,
     pub(super) pins: Table<Pin>,
     pub(super) uploads: Table<Upload>,
+    /// Items that `debugitem` holds.
+    #[cfg(feature = "debug-commands")]
+    pub(super) holds: Vec<super::holds::Hold>,
     /// First chunks of long chains that are to be freed a few at a time.
     pub(super) doomed: Vec<ItemId>,
     /// A crawl that was asked for.
@@ -107,6 +110,8 @@ impl Shard {
             held: None,
             pins: Table::default(),
             uploads: Table::default(),
+            #[cfg(feature = "debug-commands")]
+            holds: Vec::new(),
             doomed: Vec::new(),
             crawl: None,
             moving: None,
@@ -421,7 +426,7 @@ impl Shard {
             return self.put_chained(args, value, old, now);
         };
         if let Some(old) = old
-            && !self.header(old).is(state::CHAINED)
+            && !self.header(old).is(state::CHAINED | state::PINNED)
             && self.slabs.class_of(old) == class
         {
             return self.overwrite(old, args, value, now);

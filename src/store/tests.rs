@@ -2,6 +2,8 @@
 
 use super::*;
 
+#[cfg(feature = "debug-commands")]
+mod holds;
 mod long;
 mod memory;
 mod running;

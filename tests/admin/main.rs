@@ -7,5 +7,7 @@ mod common;
 
 mod counters;
 mod dumps;
+#[cfg(feature = "debug-commands")]
+mod holds;
 mod memory;
 mod switches;

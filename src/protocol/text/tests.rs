@@ -413,8 +413,28 @@ fn debugcheck_has_no_operands() {
 }
 
 #[test]
+#[cfg(feature = "debug-commands")]
+fn debugitem_takes_a_word_and_a_key() {
+    let words = [
+        ("lock", DebugItem::Lock),
+        ("unlock", DebugItem::Unlock),
+        ("ref", DebugItem::Reference),
+        ("unref", DebugItem::Unreference),
+    ];
+    for (word, what) in words {
+        let item = Command::Admin(Admin::DebugItem { what, key: b"noreply" });
+        accepts_aloud(&format!("debugitem {word} noreply\r\n"), item);
+        refuses(format!("debugitem {word}\r\n"), ClientError::UnknownCommand);
+        let long = "k".repeat(251);
+        refuses(format!("debugitem {word} {long}\r\n"), ClientError::UnknownCommand);
+    }
+    refuses("debugitem re k\r\n", ClientError::UnknownCommand);
+}
+
+#[test]
 #[cfg(not(feature = "debug-commands"))]
 fn debug_commands_are_unknown() {
+    refuses("debugitem ref k\r\n", ClientError::UnknownCommand);
     refuses("debugtime 5\r\n", ClientError::UnknownCommand);
     refuses("debugcheck\r\n", ClientError::UnknownCommand);
 }
