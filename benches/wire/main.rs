@@ -12,11 +12,14 @@ mod histogram;
 mod load;
 mod options;
 mod plot;
+#[path = "../common/progress.rs"]
 mod progress;
 mod report;
 mod server;
 mod speed;
 mod syscalls;
+#[path = "../common/table.rs"]
+mod table;
 mod workloads;
 
 use std::io;

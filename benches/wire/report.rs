@@ -16,6 +16,7 @@ use crate::plot;
 use crate::progress;
 use crate::server::Kind;
 use crate::speed::{Cell, Row};
+use crate::table::{Table, figure};
 
 /// Processor time of the first is divided by that of the second.
 const RATIOS: [(Kind, Kind); 4] = [
@@ -90,7 +91,7 @@ impl Report {
         let mut out = self.header.join("\n");
         for table in &self.tables {
             out.push_str("\n\n");
-            out.push_str(&if markdown { table.markdown() } else { table.text() });
+            out.push_str(&table.render(markdown));
         }
         out
     }
@@ -187,7 +188,7 @@ fn speed_table(rows: &[Row]) -> Table {
     let ratios: Vec<_> = RATIOS.into_iter().filter(present).filter(wanted).collect();
     let counted = first.cells.iter().any(|cell| cell.syscalls.is_some());
 
-    let mut table = Table { head: vec!["workload".into(), "keys".into()], rows: Vec::new() };
+    let mut table = Table::new(&["workload", "keys"]);
     for (above, below) in &ratios {
         table.head.push(format!("{} ÷ {}", above.name(), below.name()));
     }
@@ -228,7 +229,7 @@ fn speed_table(rows: &[Row]) -> Table {
 fn growth_table(what: &str, growths: &[Growth]) -> Table {
     let head =
         ["server", "how many", what, "÷ memcached", "after one request each", "at start, MiB"];
-    let mut table = Table { head: head.map(str::to_string).to_vec(), rows: Vec::new() };
+    let mut table = Table::new(&head);
     let peer = growths.iter().find(|growth| growth.kind == Kind::Memcached).map(Growth::each);
     for growth in growths {
         table.rows.push(vec![
@@ -243,50 +244,9 @@ fn growth_table(what: &str, growths: &[Growth]) -> Table {
     table
 }
 
-/// Three significant digits, or all before the point.
-fn figure(value: f64) -> String {
-    match value {
-        value if value >= 100.0 => format!("{value:.0}"),
-        value if value >= 10.0 => format!("{value:.1}"),
-        value if value >= 1.0 => format!("{value:.2}"),
-        value => format!("{value:.3}"),
-    }
-}
-
 /// What a command prints, or nothing if it fails.
 fn output_of(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output();
     let text = output.ok().filter(|output| output.status.success()).map(|output| output.stdout);
     String::from_utf8_lossy(&text.unwrap_or_default()).trim().to_string()
-}
-
-#[derive(Default)]
-struct Table {
-    head: Vec<String>,
-    rows: Vec<Vec<String>>,
-}
-
-impl Table {
-    fn markdown(&self) -> String {
-        let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
-        let mut out = line(&self.head);
-        out += &line(&vec!["---".to_string(); self.head.len()]);
-        self.rows.iter().for_each(|row| out += &line(row));
-        out
-    }
-
-    fn text(&self) -> String {
-        let lines = || std::iter::once(&self.head).chain(&self.rows);
-        let width = |column: usize| lines().map(|row| row[column].chars().count()).max();
-        let widths: Vec<_> = (0..self.head.len()).map(|c| width(c).unwrap_or(0)).collect();
-        let mut out = String::new();
-        for row in lines() {
-            for (cell, &width) in row.iter().zip(&widths) {
-                write!(out, "{cell:<width$}  ").expect("String");
-            }
-            out.truncate(out.trim_end().len());
-            out.push('\n');
-        }
-        out
-    }
 }

@@ -1,0 +1,109 @@
+//! The replay: what is missed at a given size of memory, on traces and on workloads made from a
+//! seed. `--help` says what it can do.
+
+mod clock;
+mod ideal;
+mod in_process;
+mod options;
+#[path = "../common/progress.rs"]
+#[allow(dead_code, reason = "shared with the wire bench")]
+mod progress;
+#[path = "../../tests/common/rng.rs"]
+#[allow(dead_code, reason = "tests draw in more ways")]
+mod rng;
+mod score;
+#[path = "../common/table.rs"]
+#[allow(dead_code, reason = "shared with the wire bench")]
+mod table;
+mod windows;
+mod workloads;
+
+use std::io;
+use std::process::ExitCode;
+
+use clock::Pace;
+use options::{Mode, Options};
+use slabd::store::ClassStats;
+use table::Table;
+use workloads::{Requests, Workload};
+
+fn main() -> ExitCode {
+    let options = match Options::parse(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(complaint) => {
+            eprintln!("replay: {complaint}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("replay: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> io::Result<()> {
+    match options.mode {
+        Mode::Help => println!("{}", options::HELP),
+        Mode::List => {
+            for workload in &options.workloads {
+                println!("{:10} {}", workload.name, workload.about);
+            }
+        }
+        Mode::InProcess => print!("{}", in_process(options)?.render(options.markdown)),
+    }
+    Ok(())
+}
+
+/// The store itself, beside an ideal LRU.
+fn in_process(options: &Options) -> io::Result<Table> {
+    let mut table = Table::new(&[
+        "workload",
+        "-m",
+        "missed",
+        "LRU +60",
+        "÷",
+        "bytes missed",
+        "LRU +60",
+        "evicted",
+        "refused",
+        "pages moved",
+        "items",
+        "item bytes",
+    ]);
+    for workload in &options.workloads {
+        for &memory_mb in &workload.sizes_mb {
+            progress::show(&format!("{} at {memory_mb} MB", workload.name));
+            let pace = Pace::new(workload.divisor);
+            let config = in_process::store_config(memory_mb, &options.slabd_options)?;
+            let requests = || requests(workload, options);
+            let found = in_process::play(requests()?, pace, config)?;
+            let ideal = ideal::play(requests()?, pace, u64::from(memory_mb) << 20);
+            let (score, stats) = (found.score, found.stats);
+            let evicted = |class: &ClassStats| class.evicted;
+            table.rows.push(vec![
+                workload.name.clone(),
+                memory_mb.to_string(),
+                format!("{:.4}", score.miss_ratio()),
+                format!("{:.4}", ideal.miss_ratio()),
+                format!("{:.3}", score.miss_ratio() / ideal.miss_ratio()),
+                format!("{:.4}", score.byte_miss_ratio()),
+                format!("{:.4}", ideal.byte_miss_ratio()),
+                stats.classes.iter().map(evicted).sum::<u64>().to_string(),
+                score.set_failures.to_string(),
+                stats.slabs_moved.to_string(),
+                stats.items.to_string(),
+                stats.bytes.to_string(),
+            ]);
+        }
+    }
+    progress::show("");
+    Ok(table)
+}
+
+/// The requests of a workload, as many as are asked for.
+fn requests(workload: &Workload, options: &Options) -> io::Result<Requests> {
+    Ok(Box::new(workload.requests(options.seed)?.take(options.requests)))
+}

@@ -1,0 +1,119 @@
+//! The command line of the replay.
+
+use std::path::PathBuf;
+
+use crate::workloads::{self, Workload};
+
+pub const HELP: &str = "\
+Replays workloads as a look-aside cache meets them: a get, and after a miss a set.
+
+usage: cargo bench --bench replay -- [OPTIONS]
+
+  --in-process           play on the store itself, without sockets: quick, the same every time
+  --trace PATH           a trace instead of the made workloads: *.bin (oracleGeneral), *.csv
+                         (Twitter's open format), or a folder with pop.json, sizes.json and
+                         config.json (CacheLib's cachebench); may be repeated
+  --only NAME[,NAME]     workloads with these names (--list shows them)
+  --memory MB[,MB]       -m to play at, instead of the workload's own
+  --divide N             divide trace time and TTLs by N; 0: as fast as it goes
+  --requests N           only the first N requests
+  --seed N               of what is drawn (1)
+  --option WORD          a further option of slabd's, as `--option=-f --option=1.1`
+  --markdown             print tables in Markdown
+  --list                 name the workloads";
+
+/// Memory sizes for a trace that is not told any.
+const TRACE_SIZES_MB: [u32; 4] = [32, 64, 128, 256];
+
+/// What to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    InProcess,
+    List,
+    Help,
+}
+
+/// The settings of one run.
+#[derive(Debug)]
+pub struct Options {
+    pub mode: Mode,
+    pub workloads: Vec<Workload>,
+    pub requests: usize,
+    pub seed: u64,
+    pub slabd_options: Vec<String>,
+    pub markdown: bool,
+}
+
+impl Options {
+    /// Reads the arguments, the program's name not among them.
+    pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> {
+        let mut options = Options {
+            mode: Mode::InProcess,
+            workloads: workloads::made(),
+            requests: usize::MAX,
+            seed: 1,
+            slabd_options: Vec::new(),
+            markdown: false,
+        };
+        let (mut traces, mut only, mut memory) = (Vec::new(), Vec::new(), Vec::new());
+        let mut divisor = None;
+        while let Some(argument) = arguments.next() {
+            let (name, inline) = match argument.split_once('=') {
+                Some((name, value)) => (name.to_string(), Some(value.to_string())),
+                None => (argument, None),
+            };
+            let mut value = || {
+                inline.clone().or_else(|| arguments.next()).ok_or(format!("{name} needs a value"))
+            };
+            match name.as_str() {
+                "--bench" => {}
+                "--in-process" => options.mode = Mode::InProcess,
+                "--trace" => traces.push(PathBuf::from(value()?)),
+                "--only" => only.extend(value()?.split(',').map(str::to_string)),
+                "--memory" => memory = numbers(&name, &value()?)?,
+                "--divide" => divisor = Some(number(&name, &value()?)?),
+                "--requests" => options.requests = number(&name, &value()?)?,
+                "--seed" => options.seed = number(&name, &value()?)?,
+                "--option" => options.slabd_options.push(value()?),
+                "--markdown" => options.markdown = true,
+                "--list" => options.mode = Mode::List,
+                "--help" | "-h" => options.mode = Mode::Help,
+                _ => return Err(format!("what is {name}? see --help")),
+            }
+        }
+        if !traces.is_empty() {
+            let sizes_mb = TRACE_SIZES_MB.to_vec();
+            let trace = |path: &PathBuf| workloads::from_file(path, sizes_mb.clone(), None);
+            options.workloads = traces.iter().map(trace).collect();
+        }
+        options.choose(&only)?;
+        for workload in &mut options.workloads {
+            if !memory.is_empty() {
+                workload.sizes_mb.clone_from(&memory);
+            }
+            if let Some(divisor) = divisor {
+                workload.divisor = Some(divisor).filter(|&divisor| divisor > 0);
+            }
+        }
+        Ok(options)
+    }
+
+    fn choose(&mut self, only: &[String]) -> Result<(), String> {
+        let known = |name: &&String| self.workloads.iter().any(|one| one.name == **name);
+        if let Some(name) = only.iter().find(|name| !known(name)) {
+            return Err(format!("no workload is called {name}; see --list"));
+        }
+        if !only.is_empty() {
+            self.workloads.retain(|workload| only.contains(&workload.name));
+        }
+        Ok(())
+    }
+}
+
+fn number<T: std::str::FromStr>(option: &str, text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("{option} takes a number, not {text}"))
+}
+
+fn numbers(option: &str, text: &str) -> Result<Vec<u32>, String> {
+    text.split(',').map(|text| number(option, text)).collect()
+}
