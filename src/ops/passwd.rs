@@ -46,13 +46,13 @@ fn user_of(words: &[OsString]) -> Result<Option<Vec<u8>>, ConfigError> {
 fn ask(prompt: &str, hidden: bool) -> Result<Vec<u8>, ConfigError> {
     let unreadable = |error| failure(&format!("Cannot read what was typed: {error}"));
     let typed = io::stdin().is_terminal();
-    if typed {
-        eprint!("{prompt}");
-    }
     if typed && hidden {
-        let line = terminal::read_hidden();
+        let line = terminal::read_hidden(prompt);
         eprintln!();
         return line.map_err(unreadable);
+    }
+    if typed {
+        eprint!("{prompt}");
     }
     let _ = io::stderr().flush(); // a prompt that is not seen is no failure
     let mut line = Vec::new();

@@ -6,9 +6,10 @@ use std::mem::MaybeUninit;
 /// What Ctrl-C sends.
 const CTRL_C: u8 = 3;
 
-/// The next line of standard input, which is a terminal, without its end and without echo. Ctrl-C
-/// is `ErrorKind::Interrupted`: were it a signal, the terminal would stay mute.
-pub fn read_hidden() -> io::Result<Vec<u8>> {
+/// The next line of standard input, which is a terminal, without its end and without echo. The
+/// prompt goes to standard error. Ctrl-C is `ErrorKind::Interrupted`: were it a signal, the
+/// terminal would stay mute.
+pub fn read_hidden(prompt: &str) -> io::Result<Vec<u8>> {
     let mut settings = MaybeUninit::<libc::termios>::uninit();
     // SAFETY: `settings` has room for what tcgetattr writes.
     if unsafe { libc::tcgetattr(libc::STDIN_FILENO, settings.as_mut_ptr()) } != 0 {
@@ -21,6 +22,8 @@ pub fn read_hidden() -> io::Result<Vec<u8>> {
     mute.c_lflag |= libc::ICANON;
     mute.c_cc[libc::VEOL] = CTRL_C;
     set(&mute)?;
+    // Not before: what is typed until the terminal is mute is dropped, and would be seen.
+    eprint!("{prompt}");
     let line = read_line(&mut io::stdin().lock());
     set(&before)?;
     line

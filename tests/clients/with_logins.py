@@ -1,15 +1,13 @@
 """Clients that log in: SASL through two libraries, text by hand, and the password tool on a
-terminal. The daemon has -S and -Y, with ann (a hash of `secret`) and bob (`to ken`); its program is
-the third argument."""
+terminal. The daemon has -S and -Y, with ann (a hash of `secret`) and bob (`to ken`)."""
 import os
 import pty
 import socket
-import sys
 
 import bmemcached
 import pylibmc
 
-from common import HOST, PORT, check, done
+from common import HOST, PORT, PROGRAM, check, done
 
 SERVER = f"{HOST}:{PORT}"
 
@@ -72,7 +70,7 @@ def password_on_terminal():
     for again, code in [(b"hidden word", 0), (b"other word", 1), (b"\x03", 1)]:
         pid, terminal = pty.fork()
         if pid == 0:
-            os.execv(sys.argv[3], [sys.argv[3], "passwd"])
+            os.execv(PROGRAM, [PROGRAM, "passwd"])
         seen = b""
         for prompt, typed in [
             (b"User: ", b"ann\n"),

@@ -1,7 +1,7 @@
 """Every operation of pylibmc, and through it of libmemcached, in the classic text protocol."""
 import pylibmc
 
-from common import HOST, PORT, check, done
+from common import HOST, PORT, check, done, raises, stop_daemon
 
 c = pylibmc.Client([f"{HOST}:{PORT}"], binary=False, behaviors={"cas": True, "tcp_nodelay": True})
 for value in ["text", b"bytes", 42, 2**40, True, [1, {"two": (3, 4)}], "ü" * 1000, ""]:
@@ -20,16 +20,14 @@ check("delete, absent", c.delete("k"), False)
 check("replace, absent", c.replace("k", "x"), False)
 check("append, absent", c.append("k", b"x"), False)
 check("touch", (c.set("t", "v"), c.touch("t", 100), c.touch("absent", 1)), (True, True, False))
+check("already over", (c.set("e", "v", time=-1), c.get("e")), (True, None))
 check("expiry", (c.set("e", "v", time=1000), c.get("e")), (True, "v"))
 
 c.set("n", 10)
 check("incr", c.incr("n", 5), 15)
 check("decr", c.decr("n", 100), 0)
 for name, call in [("incr", c.incr), ("decr", c.decr)]:
-    try:
-        check(name, call("absent"), "no error")
-    except pylibmc.NotFound:
-        check(f"{name}, absent", True, True)
+    raises(f"{name}, absent", pylibmc.NotFound, lambda: call("absent"))
 
 check("gets", c.set("c", "one"), True)
 value, token = c.gets("c")
@@ -50,21 +48,20 @@ check("get_multi, none left", c.get_multi(list(values)), {})
 big = b"0123456789" * 100_000
 check("large", (c.set("big", big), c.get("big") == big), (True, True))
 check("compressed", (c.set("z", big, min_compress_len=100), c.get("z") == big), (True, True))
-try:
-    check("too large", c.set("big", big * 2), "no error")
-except pylibmc.TooBig:
-    check("too large", True, True)
-except pylibmc.Error as error:
-    check("too large", type(error).__name__, "TooBig")
+raises("too large", pylibmc.TooBig, lambda: c.set("big", big * 2))
+check("odd bytes", (c.set("o", bytes(range(256))), c.get("o") == bytes(range(256))), (True, True))
+check("key of 250", (c.set("k" * 250, "v"), c.get("k" * 250)), (True, "v"))
+raises("key of 251", ValueError, lambda: c.get("k" * 251))
 
 check("stats", len(c.get_stats()), 1)
 check("flush_all", (c.flush_all(), c.get("big")), (True, None))
-c.disconnect_all()
 
 buffered = pylibmc.Client([f"{HOST}:{PORT}"], behaviors={"no_block": True, "_noreply": True})
 for i in range(1000):
     buffered.set(f"quiet{i}", str(i))
 check("noreply sets", buffered.get("quiet999"), "999")
-unix = pylibmc.Client([f"{HOST}:{PORT}"], behaviors={"ketama": True})
-check("ketama", (unix.set("k", "v"), unix.get("k")), (True, "v"))
+ketama = pylibmc.Client([f"{HOST}:{PORT}"], behaviors={"ketama": True})
+check("ketama", (ketama.set("k", "v"), ketama.get("k")), (True, "v"))
+stop_daemon()
+raises("the server is gone", pylibmc.Error, lambda: c.set("k", "v"))
 done("pylibmc", f"{pylibmc.__version__} (libmemcached {pylibmc.libmemcached_version})")

@@ -1,16 +1,22 @@
 """Every operation of pymemcache, as its users call them."""
 import importlib.metadata
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
 from pymemcache.client.base import Client, PooledClient
 from pymemcache.client.hash import HashClient
+from pymemcache.client.retrying import RetryingClient
 from pymemcache.exceptions import (
     MemcacheClientError,
+    MemcacheError,
     MemcacheIllegalInputError,
     MemcacheServerError,
+    MemcacheUnexpectedCloseError,
     MemcacheUnknownCommandError,
 )
 
-from common import HOST, PORT, check, done
+from common import HOST, PORT, PROGRAM, check, done, raises, stop_daemon
+from daemon import start
 
 BIG = bytes(range(256)) * 4000  # 1,024,000 bytes: chained
 address = (HOST, PORT)
@@ -112,19 +118,75 @@ def administration(c):
     c.quit()
 
 
-def raises(what, error, action):
+def pooled():
+    c = PooledClient(address, max_pool_size=4, timeout=10)
+    for part in [basics, many, cas, arithmetic, expiry]:
+        part(c)
+
+    def worker(number):
+        return [c.set(f"{number}/{n}", b"%d" % n, noreply=False) for n in range(200)]
+
+    with ThreadPoolExecutor(4) as threads:
+        check("four threads", all(map(all, threads.map(worker, range(8)))), True)
+    check("what they stored", len(c.get_many([f"{w}/{n}" for w in range(8) for n in range(200)])),
+          1600)
+
+
+def two_servers(directory):
+    """The hash client and the retrying client, and a second server that goes and returns."""
+    second, port = start(PROGRAM, directory)
+    servers = [address, (HOST, int(port))]
     try:
-        action()
-    except error:
-        return check(what, True, True)
-    check(what, "no error", error.__name__)
+        hashed = HashClient(servers, timeout=10)
+        for part in [basics, many, cas, arithmetic]:
+            part(hashed)
+        hash_client(servers, second)
+        retrying = RetryingClient(Client(servers[0]), attempts=2, retry_for=[MemcacheError])
+        basics(retrying)
+        second, _ = start(PROGRAM, directory, "-p", port)
+        retrying = RetryingClient(Client(servers[1]), attempts=2, retry_for=[MemcacheError])
+        check("retrying client", retrying.set("r", b"v", noreply=False), True)
+        second.terminate()
+        second.wait()
+        second, _ = start(PROGRAM, directory, "-p", port)
+        check("retrying client, a new server", retrying.get("r"), None)
+        check("retrying client, set", retrying.set("r", b"w", noreply=False), True)
+    finally:
+        second.kill()
+
+
+def hash_client(servers, second):
+    """One that takes errors for misses, while the second server ends."""
+    c = HashClient(servers, timeout=10, ignore_exc=True, use_pooling=True, retry_attempts=0,
+                   dead_timeout=600)
+    values = {f"hashed{n}": b"%d" % n for n in range(200)}
+    check("hash client, set_many", c.set_many(values, noreply=False), [])
+    check("hash client, get_many", c.get_many(values), values)
+    held = Client(servers[1]).get_many(values)
+    check("hash client, both hold some", 0 < len(held) < 200, True)
+    second.terminate()
+    second.wait()
+    rest = {key: value for key, value in values.items() if key not in held}
+    # At the first error it takes the server for failed, at the second for dead.
+    for _ in range(2):
+        check("hash client, one is gone", c.get_many(values), rest)
+    check("hash client, goes on with the other", c.set_many(values, noreply=False), [])
+    check("hash client, get_many of one", c.get_many(values), values)
+
+
+def gone(c):
+    """What a client sees of a server that ends, and then of none at all."""
+    check("before the end", c.set("k", b"v", noreply=False), True)
+    stop_daemon()
+    raises("the server ends", (MemcacheUnexpectedCloseError, OSError), lambda: c.get("k"))
+    raises("the server is gone", ConnectionRefusedError, lambda: c.get("k"))
 
 
 client = Client(address, timeout=10)
 for part in [basics, many, cas, arithmetic, expiry, large_and_odd, noreply, administration]:
     part(client)
-pooled = PooledClient(address, max_pool_size=4, timeout=10)
-basics(pooled)
-hashed = HashClient([address], timeout=10)
-check("hash client", (hashed.set("h", b"v", noreply=False), hashed.get("h")), (True, b"v"))
+pooled()
+with tempfile.TemporaryDirectory() as folder:
+    two_servers(folder)
+gone(client)
 done("pymemcache", importlib.metadata.version("pymemcache"))

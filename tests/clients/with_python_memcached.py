@@ -3,7 +3,7 @@ import importlib.metadata
 
 import memcache
 
-from common import HOST, PORT, check, done
+from common import HOST, PORT, check, done, raises, stop_daemon
 
 c = memcache.Client([f"{HOST}:{PORT}"], debug=0, socket_timeout=10, cache_cas=True)
 check("a server", len(c.get_stats()), 1)
@@ -55,5 +55,10 @@ check("stats", "limit_maxbytes" in map(str, c.get_stats()[0][1]), True)
 check("slab stats", len(c.get_slab_stats()), 1)
 # get_slabs cannot work with any server: version 1.62 splits bytes by text there.
 check("flush_all", (c.flush_all(), c.get("big")), (None, None))
-c.disconnect_all()
+check("odd bytes", (c.set("o", bytes(range(256))), c.get("o") == bytes(range(256))), (True, True))
+check("key of 250", (c.set("k" * 250, "v"), c.get("k" * 250)), (True, "v"))
+raises("key of 251", memcache.Client.MemcachedKeyLengthError, lambda: c.get("k" * 251))
+raises("key with a space", memcache.Client.MemcachedKeyCharacterError, lambda: c.get("a b"))
+stop_daemon()
+check("the server is gone", (c.set("k", "v"), c.get("k"), c.get_stats()), (0, None, []))
 done("python-memcached", importlib.metadata.version("python-memcached"))
