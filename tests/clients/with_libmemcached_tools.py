@@ -48,11 +48,14 @@ def files(*dialect):
     tool("memcexist", *dialect, "absent", code=1)
     tool("memctouch", *dialect, "--expire=1000", "small")
     tool("memctouch", *dialect, "--expire=1000", "absent", code=1)
+    tool("memctouch", *dialect, "--expire=2592001", "every")  # a date in 1970
+    tool("memcexist", *dialect, "every", code=1)
     tool("memcrm", *dialect, "small")
     tool("memcrm", *dialect, "small", code=1)
     tool("memccat", *dialect, "small", code=1)
+    ask(b"set k 0 0 1\r\nv")
     tool("memcflush", *dialect)
-    tool("memcexist", *dialect, "every", code=1)
+    tool("memcexist", *dialect, "k", code=1)
 
 
 def stats(*dialect):

@@ -6,8 +6,9 @@ import socket
 
 import bmemcached
 import pylibmc
+from bmemcached.exceptions import MemcachedException
 
-from common import HOST, PORT, PROGRAM, check, done
+from common import HOST, PORT, PROGRAM, check, done, raises, stop_daemon
 
 SERVER = f"{HOST}:{PORT}"
 
@@ -26,12 +27,27 @@ def binary_memcached():
         check("bmemcached get_multi", len(c.get_multi([f"m{n}" for n in range(200)])), 100)
         check("bmemcached incr", (c.incr("n" + user, 1), c.incr("n" + user, 5)), (0, 5))
         check("bmemcached delete", (c.delete("k"), c.get("k")), (True, None))
+        check("bmemcached decr", (c.decr("n" + user, 2), c.decr("n" + user, 9)), (3, 0))
+        # What is longer than 30 days is a date, and this one is in 1970.
+        check("bmemcached, already over", (c.set("e", "v", time=2592001), c.get("e")), (True, None))
+        check("bmemcached delete_multi", c.delete_multi([f"m{n}" for n in range(99)]), True)
+        check("bmemcached get_multi, one left", c.get_multi([f"m{n}" for n in range(100)]),
+              {"m99": 99})
+        random = os.urandom(2_000_000)  # that cannot be compressed
+        check("bmemcached, large", (c.set("big", random[:1_000_000]), c.get("big")),
+              (True, random[:1_000_000]))
+        raises("bmemcached, too large", MemcachedException, lambda: c.set("big", random))
+        check("bmemcached, old value is gone", c.get("big"), None)
+        raises("bmemcached, key of 251", MemcachedException, lambda: c.set("k" * 251, "v"))
+        c = bmemcached.Client((SERVER,), user, password)
         check("bmemcached stats", "pid" in c.stats()[SERVER], True)
+        check("bmemcached flush_all", (c.flush_all(), c.get("m99")), (True, None))
+        check("bmemcached set, for the next part", c.set("m1", 1), True)
         c.disconnect_all()
     for user, password in [("ann", "wrong"), ("eve", "secret")]:
         try:
             found = bmemcached.Client((SERVER,), user, password).get("m1")
-        except bmemcached.exceptions.MemcachedException:
+        except MemcachedException:
             found = "refused"
         check("bmemcached with a wrong password", found, "refused")
 
@@ -91,8 +107,16 @@ def password_on_terminal():
         check("passwd makes a line", b"ann:$argon2id$" in seen, code == 0)
 
 
+def gone():
+    c = bmemcached.Client((SERVER,), "ann", "secret", socket_timeout=10)
+    check("before the end", c.set("k", "v"), True)
+    stop_daemon()
+    check("the server is gone", (c.set("k", "v"), c.get("k")), (False, None))
+
+
 binary_memcached()
 libmemcached()
 text()
 password_on_terminal()
+gone()
 done("logins", f"by bmemcached and pylibmc {pylibmc.__version__}")

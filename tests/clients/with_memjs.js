@@ -36,6 +36,16 @@ async function basics(c) {
   check('touch, absent', await c.touch('absent', 100), false);
 }
 
+async function expiry(c) {
+  // What is longer than 30 days is a date, and this one is in 1970.
+  check('set, already over', await c.set('e', 'v', { expires: 2592001 }), true);
+  check('get, expired', await value(c, 'e'), null);
+  check('set', [await c.set('e', 'v', { expires: 1000 }), await value(c, 'e')], [true, 'v']);
+  check('touch, already over', [await c.touch('e', 2592001), await value(c, 'e')], [true, null]);
+  await c.set('e', 'v', {});
+  check('flush and add', [await c.flush(), await c.add('e', 'w', {})], [{ [server]: true }, true]);
+}
+
 async function arithmetic(c) {
   const fresh = await c.increment('n', 5, { initial: 7 });
   check('increment, absent', fresh, { success: true, value: 7 });
@@ -100,7 +110,7 @@ async function logins() {
 
 run('memjs', async () => {
   const c = connect(...login);
-  for (const part of [basics, arithmetic, manyAtATime, limits, administration]) {
+  for (const part of [basics, expiry, arithmetic, manyAtATime, limits, administration]) {
     await part(c);
   }
   if (login.length) {

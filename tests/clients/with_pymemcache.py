@@ -88,6 +88,10 @@ def large_and_odd(c):
     check("get, larger", c.get("big"), BIG + b"tail")
     raises("too large", MemcacheServerError, lambda: c.set("big", BIG * 2, noreply=False))
     check("old value is gone", c.get("big"), None)
+    # An item of at most 1 MB, key and header included.
+    check("just small enough", c.set("edge", b"x" * ((1 << 20) - 100), noreply=False), True)
+    raises("just too large", MemcacheServerError,
+           lambda: c.set("edge", b"x" * (1 << 20), noreply=False))
     check("empty value", (c.set("z", b"", noreply=False), c.get("z")), (True, b""))
     check("key of 250", (c.set("k" * 250, b"v", noreply=False), c.get("k" * 250)), (True, b"v"))
     raises("key of 251", MemcacheIllegalInputError, lambda: c.get("k" * 251))
