@@ -62,6 +62,7 @@ impl Driver {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes in an interpreter")]
 fn a_page_moves_to_another_class_and_its_items_stay() {
     let d = Driver::new(8 << 20);
     d.fill("k", 5000, 100);
@@ -182,6 +183,7 @@ fn what_cannot_be_moved_is_refused_by_name() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes in an interpreter")]
 fn a_lowered_limit_gives_memory_back_and_a_raised_one_is_used() {
     for (threads, evict) in [(1, true), (4, true), (1, false)] {
         let d = Driver::with(StoreConfig { threads, evict, ..config(64 << 20) });
