@@ -1,21 +1,31 @@
 //! The replay: what is missed at a given size of memory, on traces and on workloads made from a
 //! seed. `--help` says what it can do.
 
+#[path = "../common/canvas.rs"]
+#[allow(dead_code, reason = "shared with the wire bench")]
+mod canvas;
+mod client;
 mod clock;
 mod ideal;
 mod in_process;
+#[path = "../common/machine.rs"]
+mod machine;
 mod options;
+mod plot;
 #[path = "../common/progress.rs"]
-#[allow(dead_code, reason = "shared with the wire bench")]
 mod progress;
+mod report;
 #[path = "../../tests/common/rng.rs"]
 #[allow(dead_code, reason = "tests draw in more ways")]
 mod rng;
 mod score;
-#[path = "../common/table.rs"]
+#[path = "../common/server.rs"]
 #[allow(dead_code, reason = "shared with the wire bench")]
+mod server;
+#[path = "../common/table.rs"]
 mod table;
 mod windows;
+mod wire;
 mod workloads;
 
 use std::io;
@@ -23,6 +33,8 @@ use std::process::ExitCode;
 
 use clock::Pace;
 use options::{Mode, Options};
+use report::{Report, Row};
+use server::{Kind, Server};
 use slabd::store::ClassStats;
 use table::Table;
 use workloads::{Requests, Workload};
@@ -35,7 +47,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match run(&options) {
+    match run(options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("replay: {error}");
@@ -44,7 +56,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(options: &Options) -> io::Result<()> {
+fn run(mut options: Options) -> io::Result<()> {
     match options.mode {
         Mode::Help => println!("{}", options::HELP),
         Mode::List => {
@@ -52,9 +64,55 @@ fn run(options: &Options) -> io::Result<()> {
                 println!("{:10} {}", workload.name, workload.about);
             }
         }
-        Mode::InProcess => print!("{}", in_process(options)?.render(options.markdown)),
+        Mode::Wire => {
+            server::leave_out_what_is_missing(&mut options.servers, &options.programs);
+            let report = Report::new(options.seed, over_the_wire(&options)?);
+            print!("{}", report.text(options.markdown));
+            if let Some(directory) = &options.out {
+                report.keep(directory)?;
+            }
+        }
+        Mode::InProcess => print!("{}", in_process(&options)?.render(options.markdown)),
     }
     Ok(())
+}
+
+/// Every server on every workload at every size, one server at a time.
+fn over_the_wire(options: &Options) -> io::Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for workload in &options.workloads {
+        for &memory_mb in &workload.sizes_mb {
+            let name = &workload.name;
+            progress::show(&format!("{name} at {memory_mb} MB: ideal"));
+            let pace = Pace::new(workload.divisor);
+            let limit = u64::from(memory_mb) << 20;
+            let ideal = ideal::play(requests(workload, options)?, pace, limit);
+            let (divisor, mut runs) = (workload.divisor, Vec::new());
+            for &kind in &options.servers {
+                let title = format!("{name} at {memory_mb} MB: {}", kind.name());
+                let server = start(kind, memory_mb, options)?;
+                let requests = requests(workload, options)?;
+                let run = wire::play(&server, requests, pace, |count, score| {
+                    progress::show(&format!("{title}: {count}, {:.4}", score.miss_ratio()));
+                })?;
+                progress::note(&format!(
+                    "{title} missed {:.4} (LRU +60 {:.4}), {:.1} MiB resident, {:.0} s",
+                    run.score.miss_ratio(),
+                    ideal.miss_ratio(),
+                    run.resident as f64 / f64::from(1 << 20),
+                    run.seconds
+                ));
+                runs.push(run);
+            }
+            rows.push(Row { workload: name.clone(), memory_mb, divisor, ideal, runs });
+        }
+    }
+    Ok(rows)
+}
+
+fn start(kind: Kind, memory_mb: u32, options: &Options) -> io::Result<Server> {
+    let further: &[String] = if kind == Kind::Slabd { &options.slabd_options } else { &[] };
+    Server::start_anywhere(kind, &options.programs, memory_mb, further)
 }
 
 /// The store itself, beside an ideal LRU.

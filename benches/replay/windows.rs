@@ -1,7 +1,8 @@
-//! How a trace is cut into what is in flight together: reads, or writes, of distinct keys.
+//! How a trace is cut into what is in flight together: requests for distinct keys.
 //!
 //! A look-aside client has asked for all keys of a window before it stores the first that was
-//! missing, so a key asked for again would miss again: it begins the next window.
+//! missing, so a key asked for again would miss again: it begins the next window. Writes of a
+//! window follow its reads, which are of other keys.
 
 use std::iter::{Enumerate, Peekable};
 
@@ -24,7 +25,7 @@ impl Windows {
         Windows { requests: requests.enumerate().peekable(), pace }
     }
 
-    /// Replaces `window` by the next: all reads or all writes, all of distinct keys. When it is
+    /// Replaces `window` by the next: all of distinct keys. When it is
     /// due, in milliseconds since the first; `None`: there are no more.
     pub fn next(&mut self, window: &mut Vec<Request>) -> Option<u64> {
         let pace = self.pace;
@@ -33,9 +34,8 @@ impl Windows {
         let begin_ms = due_ms(self.requests.peek()?);
         while window.len() < WINDOW_MAX {
             let fits = |next: &(usize, Request)| {
-                let (_, Request { key, is_write, .. }) = *next;
-                window.iter().all(|one| one.key != key && one.is_write == is_write)
-                    && due_ms(next) <= begin_ms + WINDOW_MS
+                let (_, Request { key, .. }) = *next;
+                window.iter().all(|one| one.key != key) && due_ms(next) <= begin_ms + WINDOW_MS
             };
             let Some((_, request)) = self.requests.next_if(fits) else { break };
             window.push(request);

@@ -5,16 +5,23 @@
 //! where requests per second do not. Nothing here asserts a time. `--help` says what it can do,
 //! `benches/results/README` what is kept.
 
+#[path = "../common/canvas.rs"]
+#[allow(dead_code, reason = "shared with the replay bench")]
+mod canvas;
 mod client;
 mod echo;
 mod footprint;
 mod histogram;
 mod load;
+#[path = "../common/machine.rs"]
+mod machine;
 mod options;
 mod plot;
 #[path = "../common/progress.rs"]
 mod progress;
 mod report;
+#[path = "../common/server.rs"]
+#[allow(dead_code, reason = "shared with the replay bench")]
 mod server;
 mod speed;
 mod syscalls;
@@ -56,7 +63,7 @@ fn run(mut options: Options) -> io::Result<()> {
         Mode::EchoServer(workload) => echo::serve(workload)?,
         Mode::Speed | Mode::Memory | Mode::Idle | Mode::All => {
             leave_out_what_is_missing(&mut options);
-            let mut report = Report::new(&options)?;
+            let mut report = Report::new(&options);
             if matches!(options.mode, Mode::Speed | Mode::All) {
                 report.add_speed(speed::measure(&options)?);
             }
@@ -79,9 +86,5 @@ fn leave_out_what_is_missing(options: &mut Options) {
     if !server::pin_load() {
         eprintln!("fewer than two cores of our own: nothing is pinned, ratios will be poor");
     }
-    let memcached = std::process::Command::new(&options.programs.memcached).arg("-V").output();
-    if memcached.is_err() {
-        eprintln!("memcached not found: columns left out");
-        options.servers.retain(|kind| !kind.is_memcached());
-    }
+    server::leave_out_what_is_missing(&mut options.servers, &options.programs);
 }

@@ -1,7 +1,6 @@
-//! The plot: requests a second of server processor time, memcached's being 1, as bars in SVG.
+//! The plot: requests a second of server processor time, memcached's being 1, as bars.
 
-use std::fmt::Write;
-
+use crate::canvas::{Anchor, Canvas, Color, GRAY};
 use crate::server::Kind;
 use crate::speed::Row;
 
@@ -24,54 +23,38 @@ pub fn svg(rows: &[Row]) -> String {
     let doublings = (all.fold(2.0, f64::max) * 2.0).log2();
     let x = |value: f64| LEFT + (value * 2.0).log2() / doublings * (WIDTH - LEFT - 50.0);
 
-    let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height}\" \
-         font-family=\"sans-serif\" font-size=\"11\">\n\
-         <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n\
-         <text x=\"10\" y=\"18\" font-size=\"13\">Requests a second of server CPU, {} = 1 \
-         (logarithmic, longer is better)</text>\n",
+    let mut canvas = Canvas::new(WIDTH, height);
+    let title = format!(
+        "Requests a second of server CPU, {} = 1 (logarithmic, longer is better)",
         peer.name()
     );
+    canvas.words((10.0, 18.0), Anchor::Start, &title);
     for (index, &kind) in kinds.iter().enumerate() {
         let x = LEFT + 110.0 * index as f64;
-        bar(&mut out, x, 28.0, BAR, kind);
-        text(&mut out, x + BAR + 5.0, 37.0, "start", kind.name());
+        canvas.bar((x, 28.0), (BAR, BAR - 1.0), color(kind));
+        canvas.words((x + BAR + 5.0, 37.0), Anchor::Start, kind.name());
     }
     for mark in (0..).map(|power| f64::from(1 << power)).take_while(|mark| mark.log2() < doublings)
     {
-        let (x, bottom) = (x(mark), height - 5.0);
-        writeln!(out, "<path d=\"M{x:.1} {TOP}V{bottom:.1}\" stroke=\"#dddddd\"/>")
-            .expect("String");
+        canvas.line(&[(x(mark), TOP), (x(mark), height - 5.0)], GRAY, 1);
     }
     for (index, row) in rows.iter().enumerate() {
         let y = TOP + group * index as f64;
-        text(&mut out, LEFT - 8.0, y + group / 2.0, "end", row.workload.name);
+        canvas.words((LEFT - 8.0, y + group / 2.0), Anchor::End, row.workload.name);
         for (index, &kind) in kinds.iter().enumerate() {
             let (value, y) = (value(row, kind), y + BAR * index as f64);
-            bar(&mut out, LEFT, y, x(value) - LEFT, kind);
-            text(&mut out, x(value) + 4.0, y + 9.0, "start", &format!("{value:.2}"));
+            canvas.bar((LEFT, y), (x(value) - LEFT, BAR - 1.0), color(kind));
+            canvas.words((x(value) + 4.0, y + 9.0), Anchor::Start, &format!("{value:.2}"));
         }
     }
-    out += "</svg>\n";
-    out
+    canvas.svg()
 }
 
-fn bar(out: &mut String, x: f64, y: f64, width: f64, kind: Kind) {
-    let fill = match kind {
-        Kind::Slabd => "#1f6fb4",
-        Kind::Memcached => "#c8553d",
-        Kind::Tuned => "#e5a199",
-        Kind::Echo => "#b9bec4",
-    };
-    let height = BAR - 1.0;
-    writeln!(
-        out,
-        "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height}\" fill=\"{fill}\"/>"
-    )
-    .expect("String");
-}
-
-fn text(out: &mut String, x: f64, y: f64, anchor: &str, words: &str) {
-    writeln!(out, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{words}</text>")
-        .expect("String");
+fn color(kind: Kind) -> Color {
+    match kind {
+        Kind::Slabd => [0x1f, 0x6f, 0xb4],
+        Kind::Memcached => [0xc8, 0x55, 0x3d],
+        Kind::Tuned => [0xe5, 0xa1, 0x99],
+        Kind::Echo => [0xb9, 0xbe, 0xc4],
+    }
 }

@@ -5,12 +5,10 @@ use std::fmt::Write;
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::process::Command;
-
-use slabd::sys::cpu;
 
 use crate::footprint::Growth;
 use crate::load::Sample;
+use crate::machine::Machine;
 use crate::options::Options;
 use crate::plot;
 use crate::progress;
@@ -38,30 +36,18 @@ pub struct Report {
 }
 
 impl Report {
-    pub fn new(options: &Options) -> io::Result<Report> {
-        let date = output_of("date", &["-u", "+%F"]);
-        let mut commit = output_of("git", &["rev-parse", "--short", "HEAD"]);
-        if commit.is_empty() {
-            commit = "unknown".to_string();
-        } else if !output_of("git", &["status", "--porcelain", "-uno"]).is_empty() {
-            commit.push_str("-modified");
-        }
-        let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-        let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name"));
-        let model = model.map_or("unknown processor", |text| text.trim_matches([' ', '\t', ':']));
-        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-        let (kernel, cores) = (kernel.trim(), cpu::core_count());
+    pub fn new(options: &Options) -> Report {
+        let machine = Machine::new();
         let Options { connections, rounds, duration, seed, .. } = options;
         let header = vec![
-            format!("{date}, commit {commit}; {model}, {cores} cores; Linux {kernel}"),
+            machine.line,
             format!(
                 "{connections} connections, {rounds} rounds of {duration:?} each, seed {seed}; one \
                  worker on core 0, load on core 1; medians, ratios of server CPU paired within a \
                  round; the figures of mget100 are for 100 keys"
             ),
         ];
-        let name = format!("{date}-{commit}");
-        Ok(Report { header, name, tables: vec![], rows: vec![], growths: vec![] })
+        Report { header, name: machine.name, tables: vec![], rows: vec![], growths: vec![] }
     }
 
     pub fn add_speed(&mut self, rows: Vec<Row>) {
@@ -242,11 +228,4 @@ fn growth_table(what: &str, growths: &[Growth]) -> Table {
         ]);
     }
     table
-}
-
-/// What a command prints, or nothing if it fails.
-fn output_of(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).output();
-    let text = output.ok().filter(|output| output.status.success()).map(|output| output.stdout);
-    String::from_utf8_lossy(&text.unwrap_or_default()).trim().to_string()
 }

@@ -35,7 +35,7 @@ pub fn measure(options: &Options) -> io::Result<Vec<Row>> {
         }
         for workload in group {
             if options.servers.contains(&Kind::Echo) {
-                servers.push(Server::start_echo(workload)?);
+                servers.push(Server::start_echo(workload.name)?);
             }
             rows.push(measure_one(workload, &servers, options)?);
             servers.retain(|server| server.kind != Kind::Echo);

@@ -52,7 +52,7 @@ const CLUSTERS: [Cluster; 5] = [
         once: 0.0746 / 4.7,
         keys: 600_000,
         span_s: 144_000,
-        divisor: Some(3_600),
+        divisor: Some(2_400),
         sizes_mb: [16, 32, 64, 96],
     },
     Cluster {
@@ -66,7 +66,7 @@ const CLUSTERS: [Cluster; 5] = [
         once: 0.0565 / 134.8,
         keys: 400_000,
         span_s: 600,
-        divisor: Some(15),
+        divisor: Some(10),
         sizes_mb: [8, 16, 24, 48],
     },
     Cluster {
@@ -80,7 +80,7 @@ const CLUSTERS: [Cluster; 5] = [
         once: 0.2304 / 22.5,
         keys: 1_000_000,
         span_s: 36_000,
-        divisor: Some(900),
+        divisor: Some(600),
         sizes_mb: [12, 24, 48, 96],
     },
     Cluster {

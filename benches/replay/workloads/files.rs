@@ -84,16 +84,19 @@ pub fn csv(file: impl BufRead) -> impl Iterator<Item = Request> {
 
 /// Histograms of a CacheLib cachebench test: `popularityBuckets[i]` keys share the weight
 /// `popularityWeights[i]`; `valSizeRange[i]` has the probability `valSizeRangeProbability[i]`;
-/// `loneGetRatio` of the requests are for keys asked for once.
+/// `loneGetRatio` of the requests are for keys asked for once. Counts of keys are divided by
+/// 20, so that it fits one machine; buckets of which no key is left go, whatever their
+/// weight: it would be a few keys that no cache ever misses.
 fn histograms(folder: &Path, seed: u64) -> io::Result<Requests> {
-    /// So that it fits one machine.
     const SCALE: u64 = 20;
-    const REQUESTS: u64 = 3_000_000;
+    const REQUESTS: u64 = 2_000_000;
     let read = |name: &str| fs::read_to_string(folder.join(name));
     let (popularity, sizes) = (read("pop.json")?, read("sizes.json")?);
     let keys = numbers(&popularity, "popularityBuckets")?;
-    let keys: Vec<u64> = keys.iter().map(|&keys| (keys as u64 / SCALE).max(1)).collect();
-    let bucket = Weighted::new(numbers(&popularity, "popularityWeights")?.into_iter());
+    let keys: Vec<u64> = keys.iter().map(|&keys| keys as u64 / SCALE).collect();
+    let weights = numbers(&popularity, "popularityWeights")?;
+    let kept = weights.iter().zip(&keys).map(|(&w, &k)| if k == 0 { 0.0 } else { w });
+    let bucket = Weighted::new(kept);
     let value_lens = numbers(&sizes, "valSizeRange")?;
     let value_len = Weighted::new(numbers(&sizes, "valSizeRangeProbability")?.into_iter());
     let once = numbers(&read("config.json")?, "loneGetRatio")?[0];

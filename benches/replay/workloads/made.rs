@@ -46,7 +46,7 @@ pub fn all() -> Vec<Workload> {
             "ttlmix",
             "zipf 0.8 over 600,000 keys of 200 B, 60 % with a TTL of 60 s, the others a day; 600 s",
             [24, 40, 64, 96],
-            Some(15),
+            Some(10),
             ttl_mix,
         ),
     ]

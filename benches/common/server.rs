@@ -1,6 +1,7 @@
 //! The servers under test: started on one core with all their threads, observed through /proc,
 //! ended when dropped.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -10,8 +11,6 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use slabd::sys::cpu;
-
-use crate::workloads::Workload;
 
 /// The server and all its threads run here, the load on the other.
 const SERVER_CORE: usize = 0;
@@ -79,36 +78,36 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a cache with one worker and waits until it answers.
+    /// Starts a cache with one worker on the server's core, and waits until it answers.
     pub fn start(
         kind: Kind,
         programs: &Programs,
         memory_mb: u32,
         connections: usize,
     ) -> io::Result<Server> {
-        let program = match kind {
-            Kind::Slabd => &programs.slabd,
-            Kind::Memcached | Kind::Tuned => &programs.memcached,
-            Kind::Echo => unreachable!("the echo server is started for a workload"),
-        };
-        let port = free_port()?;
-        let mut command = Command::new(program);
-        command.args(["-t", "1", "-U", "0", "-l", "127.0.0.1", "-p", &port.to_string()]);
-        command.args(["-m", &memory_mb.to_string(), "-c", &(connections + 100).to_string()]);
-        command.args(kind.extra_options());
-        if fs::metadata("/proc/self")?.uid() == 0 {
-            command.args(["-u", "root"]);
-        }
-        let child = spawn_on_server_core(command.stdin(Stdio::null()))?;
-        let mut server = Server { kind, address: ([127, 0, 0, 1], port).into(), child };
-        server.wait_until_it_answers()?;
-        Ok(server)
+        let mut launch = Launch::new(kind, programs, memory_mb)?;
+        launch.command.args(["-c", &(connections + 100).to_string()]);
+        let child = spawn_on_server_core(&mut launch.command)?;
+        launch.answering(child)
+    }
+
+    /// Starts a cache with one worker and further options wherever the system sees fit: where
+    /// time does not count.
+    pub fn start_anywhere(
+        kind: Kind,
+        programs: &Programs,
+        memory_mb: u32,
+        options: &[String],
+    ) -> io::Result<Server> {
+        let mut launch = Launch::new(kind, programs, memory_mb)?;
+        let child = spawn(launch.command.args(options))?;
+        launch.answering(child)
     }
 
     /// Starts this program's own echo server for `workload`.
-    pub fn start_echo(workload: &Workload) -> io::Result<Server> {
+    pub fn start_echo(workload: &str) -> io::Result<Server> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(["--echo-server", workload.name]);
+        command.args(["--echo-server", workload]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = spawn_on_server_core(&mut command)?;
         let output = child.stdout.take().expect("stdout is piped");
@@ -157,20 +156,28 @@ impl Server {
 
     /// One number of `stats`.
     pub fn stat(&self, name: &str) -> io::Result<u64> {
+        let value = self.stats("stats")?.remove(name);
+        value.ok_or_else(|| self.failed(&format!("has no number {name}")))
+    }
+
+    /// All numbers that a command such as `stats slabs` answers, by name.
+    pub fn stats(&self, command: &str) -> io::Result<HashMap<String, u64>> {
         let mut stream = TcpStream::connect(self.address)?;
         stream.set_read_timeout(Some(START_DEADLINE))?;
-        stream.write_all(b"stats\r\n")?;
+        stream.write_all(format!("{command}\r\n").as_bytes())?;
+        let mut numbers = HashMap::new();
         for line in BufReader::new(stream).lines() {
             let line = line?;
-            let mut words = line.split(' ');
-            if words.nth(1) == Some(name) {
-                let value = words.next().unwrap_or_default();
-                return value.parse().map_err(io::Error::other);
-            } else if line == "END" {
-                break;
+            let mut words = line.split(' ').skip(1);
+            match (words.next(), words.next().and_then(|text| text.parse().ok())) {
+                (Some(name), Some(number)) => {
+                    numbers.insert(name.to_string(), number);
+                }
+                (None, _) => break,
+                _ => {}
             }
         }
-        Err(self.failed(&format!("has no stat {name}")))
+        Ok(numbers)
     }
 
     /// Processor time of all threads until now.
@@ -208,6 +215,14 @@ impl Drop for Server {
     }
 }
 
+/// Whoever is not installed is left out, and that is said.
+pub fn leave_out_what_is_missing(servers: &mut Vec<Kind>, programs: &Programs) {
+    if Command::new(&programs.memcached).arg("-V").output().is_err() {
+        eprintln!("memcached not found: columns left out");
+        servers.retain(|kind| !kind.is_memcached());
+    }
+}
+
 /// Nanoseconds the calling thread has run.
 pub fn own_cpu_ns() -> u64 {
     fs::read_to_string("/proc/thread-self/schedstat").map_or(0, |text| run_time_ns(&text))
@@ -225,15 +240,54 @@ fn run_time_ns(schedstat: &str) -> u64 {
     schedstat.split(' ').next().and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
+/// A cache about to be started.
+struct Launch {
+    kind: Kind,
+    port: u16,
+    command: Command,
+}
+
+impl Launch {
+    fn new(kind: Kind, programs: &Programs, memory_mb: u32) -> io::Result<Launch> {
+        let program = match kind {
+            Kind::Slabd => &programs.slabd,
+            Kind::Memcached | Kind::Tuned => &programs.memcached,
+            Kind::Echo => unreachable!("the echo server is started for a workload"),
+        };
+        let port = free_port()?;
+        let mut command = Command::new(program);
+        command.args(["-t", "1", "-U", "0", "-l", "127.0.0.1", "-p", &port.to_string()]);
+        command.args(["-m", &memory_mb.to_string()]).args(kind.extra_options());
+        if fs::metadata("/proc/self")?.uid() == 0 {
+            command.args(["-u", "root"]);
+        }
+        command.stdin(Stdio::null());
+        Ok(Launch { kind, port, command })
+    }
+
+    fn answering(self, child: Child) -> io::Result<Server> {
+        let address = ([127, 0, 0, 1], self.port).into();
+        let mut server = Server { kind: self.kind, address, child };
+        server.wait_until_it_answers()?;
+        Ok(server)
+    }
+}
+
 /// A child inherits the affinity of the thread that makes it.
 fn spawn_on_server_core(command: &mut Command) -> io::Result<Child> {
     let pinned = cpu::core_count() > LOAD_CORE && cpu::pin_current_thread(SERVER_CORE).is_ok();
-    let child = command.spawn();
+    let child = spawn(command);
     if pinned {
         cpu::pin_current_thread(LOAD_CORE)?;
     }
-    let name = command.get_program().to_string_lossy().into_owned();
-    child.map_err(|error| io::Error::new(error.kind(), format!("{name}: {error}")))
+    child
+}
+
+fn spawn(command: &mut Command) -> io::Result<Child> {
+    command.spawn().map_err(|error| {
+        let name = command.get_program().to_string_lossy();
+        io::Error::new(error.kind(), format!("{name}: {error}"))
+    })
 }
 
 /// A port nobody listens on at this moment.
