@@ -71,9 +71,11 @@
 //! one is received into an unlinked chain of chunks as it arrives, and sent in slices from a
 //! *pinned* chain: replaced or deleted meanwhile, it stays until its reader is done.
 //!
-//! **Expiry.** A dead item goes when it is met, or when its page's earliest deadline has passed:
-//! pages are kept in order of those, so both the crawler and a store that needs memory go straight
-//! to pages where something has died, and nothing alive is evicted while something dead remains.
+//! **Expiry.** A dead item goes when it is met, or in its second, by a timing wheel whose slots name
+//! pages and whose places in a page are found by a byte for each chunk: what it costs follows what
+//! expires, a touch or an overwrite leaves nothing behind, and an item without a TTL pays nothing.
+//! Background work and every store that needs memory do a bounded part of what is due, so nothing
+//! alive is evicted while there is something dead, but for a burst. Weighed in `store/expiry.rs`.
 //!
 //! **Memory between classes.** A class that needs a chunk takes, in this order: its own free ones,
 //! a page of the pool, what is dead, an empty page of another class, its own oldest item. Every

@@ -12,34 +12,46 @@ use super::clock::unix_moment;
 use super::common::Common;
 use crate::ops::watch::{Asker, Log, Streams};
 
-/// A tenth of a second: `now` is late by that much at most, and a round of upkeep stays short.
-const ROUND: Duration = Duration::from_millis(100);
+/// A tenth of a second: `now` is late by that much at most.
+const ROUND_US: u64 = 100_000;
 
-/// Between two steps of a round, and of a page's move: whoever waits for a lock gets it first.
-const PAUSE: Duration = Duration::from_millis(1);
+/// Between two steps of a page's move: whoever waits for a lock gets it first.
+const MOVE_US: u64 = 1_000;
 
-/// Steps of a round at most.
-const STEPS_MAX: u32 = 16;
-
-/// While a page is being moved, and so there are steps all the time, a round begins with every so
-/// many of them.
-const ROUND_STEPS: u32 = (ROUND.as_millis() / PAUSE.as_millis()) as u32;
+/// Between two steps of freeing what is dead. A step takes some 100 µs for each shard that has
+/// something to free, so a shard's lock is held for a third of the time at most, and gives back
+/// 256 items: a million that expire at once are gone within two seconds, be it from one shard.
+const CLEAN_US: u64 = 200;
 
 /// Work until `stop` is dropped.
 pub(super) fn run(common: &Arc<Common>, clock: Clock, stop: &Receiver<()>) {
     let mut tell = Tell { log: Log::new(common.config.worker_logbuf), on: false };
-    let (mut pause, mut steps, mut tending) = (ROUND, 0, false);
-    while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(pause) {
-        if pause == ROUND || steps == ROUND_STEPS {
+    let (mut round_at, mut move_at) = (ROUND_US, ROUND_US);
+    let (mut cleaning, mut moving) = (false, false);
+    let mut pause = ROUND_US;
+    while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(Duration::from_micros(pause)) {
+        let at = clock.elapsed_us();
+        let begins = at >= round_at;
+        if begins {
+            round_at = at + ROUND_US;
             common.shared.tick(clock.elapsed_s());
             tell.round(common);
-            (steps, tending) = (0, true);
         }
-        steps += 1;
         let now = common.shared.now.load(Relaxed);
-        tending = tending && steps <= STEPS_MAX && common.store.maintain(now);
-        let moving = common.store.move_pages(now);
-        pause = if tending || moving { PAUSE } else { ROUND };
+        if begins {
+            cleaning = common.store.maintain(now);
+        } else if cleaning {
+            cleaning = common.store.clean(now);
+        }
+        if begins || moving && at >= move_at {
+            moving = common.store.move_pages(now);
+            move_at = at + MOVE_US;
+        }
+        pause = match (cleaning, moving) {
+            (true, _) => CLEAN_US,
+            (false, true) => MOVE_US,
+            (false, false) => round_at.saturating_sub(clock.elapsed_us()).max(MOVE_US),
+        };
     }
 }
 

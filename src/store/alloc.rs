@@ -6,16 +6,11 @@
 
 use super::Seconds;
 use super::item::{ItemId, Queue, state};
+use super::reap::Reaper;
 use super::shard::Shard;
 use super::slab::ClassId;
 use crate::sys::cpu::prefetch;
 
-/// Pages searched for dead items before an allocation gives up on them: at some 4 µs a page this
-/// bounds the time a store may take.
-const REAP_PAGES: usize = 32;
-/// Dead items after which a search under the lock ends, at the end of a page: at some 400 ns each,
-/// a page full of the smallest takes a third of a millisecond.
-pub(super) const REAPED_MAX: usize = 256;
 /// Tails looked at in one eviction: active ones are promoted, so a whole queue of them must not
 /// be walked.
 const TAIL_LOOKS: usize = 8;
@@ -37,15 +32,6 @@ pub(super) enum Keep {
     Used,
     /// All that live; others are evicted for them.
     All,
-}
-
-/// Who found a dead item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reaper {
-    /// A store that needed memory.
-    Store,
-    /// Background work.
-    Crawler,
 }
 
 impl Shard {
@@ -74,7 +60,7 @@ impl Shard {
                 Err(page) => self.pool.give(page),
             }
         }
-        self.reap(class, now);
+        self.reap_for(class, now);
         if let Some(id) = self.slabs.pop(class) {
             return Some(id);
         }
@@ -118,69 +104,6 @@ impl Shard {
             }
         }
         self.slabs.pop(class)
-    }
-
-    /// Free what is dead until the class has a chunk, some page is empty, or nothing dead is
-    /// left (within a bound).
-    fn reap(&mut self, class: ClassId, now: Seconds) {
-        let mut reaped = 0;
-        for _ in 0..REAP_PAGES {
-            let Some(page) = self.dead_page(now) else { return };
-            reaped += self.scan(page, now, Reaper::Store);
-            let found = self.slabs.free(class) > 0 || self.slabs.empty_page().is_some();
-            if found || reaped >= REAPED_MAX {
-                return;
-            }
-        }
-    }
-
-    /// A page that may hold dead items.
-    pub(super) fn dead_page(&mut self, now: Seconds) -> Option<usize> {
-        if self.flush.cursor < self.slabs.page_limit() {
-            self.flush.cursor += 1;
-            return Some(self.flush.cursor - 1);
-        }
-        self.slabs.due_page(now)
-    }
-
-    /// Free the dead items of a page, how many, and learn when the next one dies.
-    pub(super) fn scan(&mut self, page: usize, now: Seconds, reaper: Reaper) -> usize {
-        let (mut earliest, mut reaped) = (0, 0);
-        for id in self.slabs.chunks(page) {
-            let header = self.header(id);
-            if !header.is_item() || !header.is(state::LINKED) {
-                continue;
-            }
-            if reaper == Reaper::Crawler {
-                let line = self.line(id);
-                self.counts.classes[line].crawler_items_checked += 1;
-            }
-            let header = self.header(id);
-            if self.is_dead(header, now) && self.held != Some(id) {
-                self.reap_item(id, now, reaper);
-                reaped += 1;
-            } else if header.deadline != 0 && (earliest == 0 || header.deadline < earliest) {
-                earliest = header.deadline;
-            }
-        }
-        self.slabs.scanned(page, earliest);
-        reaped
-    }
-
-    fn reap_item(&mut self, id: ItemId, now: Seconds, reaper: Reaper) {
-        let line = self.line(id);
-        let header = self.header(id);
-        let (expired, fetched) = (header.is_expired(now), header.is(state::FETCHED));
-        let counts = &mut self.counts.classes[line];
-        match reaper {
-            Reaper::Store => counts.reclaimed += 1,
-            Reaper::Crawler => counts.crawler_reclaimed += 1,
-        }
-        if !fetched && (expired || reaper == Reaper::Store) {
-            counts.expired_unfetched += 1;
-        }
-        self.note_reclaim(id);
-        self.remove(id, self.hash_of(id));
     }
 
     /// Remove one item of a line to make room. `false`: none can go.

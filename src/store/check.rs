@@ -107,25 +107,22 @@ impl Shard {
     fn assert_pages(&self, listed: &HashMap<ItemId, usize>, owned: &HashSet<ItemId>) {
         let mut in_use_total = 0;
         for page in 0..self.slabs.page_limit() {
-            let (mut in_use, mut earliest) = (0, 0);
+            let mut in_use = 0;
             for id in self.slabs.chunks(page) {
                 let header = self.header(id);
                 let free = !header.is_item() && !header.is_chain_chunk();
                 let known = listed.contains_key(&id) || owned.contains(&id);
                 assert_eq!(known, !free, "page {page}: a chunk is free or belongs to something");
                 in_use += usize::from(!free);
-                let deadline = header.deadline;
-                if listed.contains_key(&id)
-                    && deadline != 0
-                    && (earliest == 0 || deadline < earliest)
-                {
-                    earliest = deadline;
+                if listed.contains_key(&id) && header.deadline != 0 {
+                    self.slabs.assert_expires(id, header.deadline);
                 }
             }
-            self.slabs.assert_page(page, in_use, earliest, self.moving);
+            self.slabs.assert_page(page, in_use, self.moving);
             in_use_total += in_use;
         }
         assert_eq!(in_use_total, listed.len() + owned.len(), "shard: every chunk is in a page");
         (0..self.slabs.len()).for_each(|class| self.slabs.assert_class(class));
+        self.slabs.expiry.assert_sums();
     }
 }

@@ -3,31 +3,21 @@
 //! access times.
 
 use super::Seconds;
-use super::alloc::{DOOMED_STEP, REAPED_MAX, Reaper};
+use super::alloc::DOOMED_STEP;
 use super::item::{Accessed, Queue, state};
 use super::shard::Shard;
 use super::slab::ClassId;
 use crate::sys::cpu::prefetch;
 
-/// Pages searched for dead items in one step: some 30 µs, and the time to free what is found
-/// (`REAPED_MAX`).
-const CRAWL_PAGES: usize = 8;
 /// Queue moves per class and step.
 const MOVES: usize = 64;
 /// Buckets split in one step.
 const SPLITS: usize = 16;
 
 impl Shard {
-    /// One step. `true`: there is more to do.
+    /// What is due about ten times a second. `true`: `clean` has more to do.
     pub(super) fn maintain(&mut self, now: Seconds) -> bool {
-        self.tick(now);
-        let mut more = false;
-        self.free_doomed(DOOMED_STEP);
-        more |= !self.doomed.is_empty();
-        if self.settings.crawler {
-            more |= self.crawl(now);
-        }
-        more |= self.crawl_on(CRAWL_PAGES, now);
+        let more = self.clean(now);
         for _ in 0..SPLITS {
             if self.index.wants_growth() {
                 self.grow_index();
@@ -40,24 +30,15 @@ impl Shard {
         more
     }
 
-    /// Reap a few pages that hold dead items.
-    fn crawl(&mut self, now: Seconds) -> bool {
-        let mut reaped = 0;
-        for step in 0..CRAWL_PAGES {
-            if reaped >= REAPED_MAX {
-                break;
-            }
-            let Some(page) = self.dead_page(now) else {
-                self.counts.crawler_running = false;
-                return false;
-            };
-            if step == 0 && !self.counts.crawler_running {
-                self.counts.crawler_running = true;
-                self.counts.crawler_starts += 1;
-            }
-            reaped += self.scan(page, now, Reaper::Crawler);
+    /// Free some of what is dead or doomed. `true`: there is more to do.
+    pub(super) fn clean(&mut self, now: Seconds) -> bool {
+        self.tick(now);
+        self.free_doomed(DOOMED_STEP);
+        let mut more = !self.doomed.is_empty();
+        if self.settings.crawler {
+            more |= self.crawl(now);
         }
-        true
+        more | self.crawl_on(now)
     }
 
     /// Let HOT's and WARM's tails drift on while they hold more than their share, or have been

@@ -15,6 +15,7 @@ mod check;
 mod chunked;
 mod config;
 mod dump;
+mod expiry;
 mod geometry;
 mod hash;
 #[cfg(feature = "debug-commands")]
@@ -28,6 +29,7 @@ mod marks;
 mod moves;
 mod operands;
 mod pages;
+mod reap;
 mod session;
 mod shard;
 mod slab;
@@ -466,13 +468,21 @@ impl Store {
     pub fn flush(&self, at: Seconds, now: Seconds) {
         self.slots.iter().for_each(|slot| slot.lock().flush(at, now));
     }
-    /// One step of background work on every shard, each under its lock for a fraction of a
-    /// millisecond. To be called about ten times a second, and again after a pause (the lock is
-    /// not fair) while the answer is `true`: there is more to do.
+    /// Background work on every shard, each under its lock for a fraction of a millisecond. To be
+    /// called about ten times a second. `true`: call `clean` before long, there is more to do.
     pub fn maintain(&self, now: Seconds) -> bool {
+        self.upkeep(|shard| shard.maintain(now))
+    }
+    /// The part of it that there can be much of: freeing what is dead, as `maintain` does. To be
+    /// called again after a pause (the lock is not fair) while the answer is `true`.
+    pub fn clean(&self, now: Seconds) -> bool {
+        self.upkeep(|shard| shard.clean(now))
+    }
+    /// A step of work on every shard; whether there is more to do in any.
+    fn upkeep(&self, work: impl Fn(&mut Shard) -> bool) -> bool {
         let step = |slot: &Slot| {
             let mut shard = slot.lock();
-            let more = shard.maintain(now);
+            let more = work(&mut shard);
             slot.publish(&shard);
             more
         };

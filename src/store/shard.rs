@@ -86,8 +86,8 @@ pub(super) struct Flush {
     pub(super) before: u64,
     /// When the next flush is due.
     pub(super) at: Option<Seconds>,
-    /// Pages from here on have not been searched since the last flush.
-    pub(super) cursor: usize,
+    /// Pages, and chunks, from here on have not been searched since the last flush.
+    pub(super) cursor: (usize, usize),
 }
 
 impl Shard {
@@ -106,7 +106,7 @@ impl Shard {
             counts: Counts::new(classes),
             number: parts.number,
             cas_count: 0,
-            flush: Flush { before: 0, at: None, cursor: usize::MAX },
+            flush: Flush { before: 0, at: None, cursor: (usize::MAX, 0) },
             held: None,
             pins: Table::default(),
             uploads: Table::default(),
@@ -196,7 +196,7 @@ impl Shard {
     #[inline]
     pub(super) fn tick(&mut self, now: Seconds) {
         if self.flush.at.is_some_and(|at| at <= now) {
-            self.flush = Flush { before: self.cas_count, at: None, cursor: 0 };
+            self.flush = Flush { before: self.cas_count, at: None, cursor: (0, 0) };
         }
     }
     /// Everything stored before `at` dies at `at`. A later call replaces one still pending.

@@ -5,28 +5,28 @@
 //!
 //! Invariants, for every page: `used + free == fresh ≤ chunks per page`; a page with a chunk to
 //! give is in its class's `partial` list once (which may also name pages of the class that have
-//! none); `used == 0` exactly for the pages in `empty`; `next_expiry` is no later than the
-//! deadline of any item in it, and (next_expiry, page) is in `due` unless it is `NEVER`.
+//! none); `used == 0` exactly for the pages in `empty`.
 
 use std::collections::BTreeSet;
 
+use super::Deadline;
 use super::arena::{Arena, Page};
+use super::expiry::Expiry;
 use super::geometry::{ITEM_ALIGN, PAGE_SIZE, PAGES_MAX};
 use super::item::ItemId;
-use super::{Deadline, Seconds};
 use crate::sys::cpu::prefetch;
 
 /// A slab class, counted from 0 (`stats` counts from 1).
 pub(super) type ClassId = usize;
-
-/// No item of the page has a deadline.
-const NEVER: Deadline = Deadline::MAX;
 
 /// All chunks of one size.
 #[derive(Debug)]
 struct SlabClass {
     chunk_size: u32,
     per_page: u16,
+    /// 2³² over the chunk's size in units, rounded up: what a unit times it has in the upper half
+    /// is the number of its chunk, and no division.
+    reciprocal: u32,
     partial: Vec<u32>,
     pages: usize,
     used: usize,
@@ -48,11 +48,9 @@ struct PageInfo {
     fresh: u16,
     /// First of the free ones among `fresh`.
     free: Option<ItemId>,
-    next_expiry: Deadline,
 }
 
-const NO_PAGE: PageInfo =
-    PageInfo { listed: false, closed: false, used: 0, fresh: 0, free: None, next_expiry: NEVER };
+const NO_PAGE: PageInfo = PageInfo { listed: false, closed: false, used: 0, fresh: 0, free: None };
 
 /// All classes and pages of a shard.
 #[derive(Debug)]
@@ -67,7 +65,8 @@ pub(super) struct Slabs {
     /// Class by size in units of 8.
     by_size: Box<[u8]>,
     empty: BTreeSet<u32>,
-    due: BTreeSet<(Deadline, u32)>,
+    /// Which chunks hold what has expired.
+    pub(super) expiry: Expiry,
 }
 
 impl Slabs {
@@ -81,6 +80,7 @@ impl Slabs {
         let class = |&size: &u32| SlabClass {
             chunk_size: size,
             per_page: (PAGE_SIZE / size as usize) as u16,
+            reciprocal: ((1u64 << 32).div_ceil(u64::from(size) / ITEM_ALIGN as u64)) as u32,
             partial: Vec::new(),
             pages: 0,
             used: 0,
@@ -93,7 +93,7 @@ impl Slabs {
             vacant: Vec::new(),
             by_size,
             empty: BTreeSet::new(),
-            due: BTreeSet::new(),
+            expiry: Expiry::default(),
         }
     }
 
@@ -199,7 +199,7 @@ impl Slabs {
         self.classes[self.page_classes[number] as usize].pages -= 1;
         self.page_classes[number] = NO_CLASS;
         self.empty.remove(&(number as u32));
-        self.due.remove(&(info.next_expiry, number as u32));
+        self.expiry.forget(number);
         self.pages[number] = NO_PAGE;
         self.vacant.push(number as u32);
         self.arena.take(number).expect("a page with a class is in the arena")
@@ -295,44 +295,25 @@ impl Slabs {
         self.classes[usize::from(self.page_classes[number])].partial.push(number as u32);
     }
 
-    /// An item in this chunk's page dies at `deadline`.
+    /// The item in this chunk dies at `deadline`; 0: never.
     #[inline]
     pub(super) fn expires(&mut self, id: ItemId, deadline: Deadline) {
-        let number = id.page();
-        if deadline != 0 && deadline < self.pages[number].next_expiry {
-            self.set_next_expiry(number, deadline);
+        if deadline != 0 {
+            let (chunk, per_page) = self.place_of(id);
+            self.expiry.place(id.page(), chunk, per_page, deadline);
         }
     }
-    fn set_next_expiry(&mut self, number: usize, deadline: Deadline) {
-        let info = &mut self.pages[number];
-        if info.next_expiry != NEVER {
-            self.due.remove(&(info.next_expiry, number as u32));
-        }
-        info.next_expiry = deadline;
-        if deadline != NEVER {
-            self.due.insert((deadline, number as u32));
-        }
-    }
-    /// After a scan: the earliest deadline left in the page, 0 if none.
-    pub(super) fn scanned(&mut self, number: usize, earliest: Deadline) {
-        self.set_next_expiry(number, if earliest == 0 { NEVER } else { earliest });
-    }
-    /// The page that holds what expired longest ago, if anything did.
+    /// A chunk's number in its page, and how many there are.
     #[inline]
-    pub(super) fn due_page(&self, now: Seconds) -> Option<usize> {
-        let &(deadline, page) = self.due.first()?;
-        (deadline <= now).then_some(page as usize)
+    fn place_of(&self, id: ItemId) -> (usize, usize) {
+        let class = &self.classes[self.class_of(id)];
+        let chunk = (u64::from(id.unit()) * u64::from(class.reciprocal)) >> 32;
+        (chunk as usize, usize::from(class.per_page))
     }
 
     /// Recount one page for `check.rs`: `in_use` says which of its chunks are.
     /// `moving` names the page that is being emptied for a move.
-    pub(super) fn assert_page(
-        &self,
-        number: usize,
-        in_use: usize,
-        earliest: Deadline,
-        moving: Option<usize>,
-    ) {
+    pub(super) fn assert_page(&self, number: usize, in_use: usize, moving: Option<usize>) {
         let info = &self.pages[number];
         let Some(class_id) = self.page_class(number) else {
             assert!(self.vacant.contains(&(number as u32)), "slab: a page without class is vacant");
@@ -360,10 +341,12 @@ impl Slabs {
         );
         let empty = self.empty.contains(&(number as u32));
         assert_eq!(empty, info.used == 0, "slab: the empty pages are known");
-        let bound = info.next_expiry;
-        assert!(earliest == 0 || bound <= earliest, "slab: next_expiry bounds all deadlines");
-        let due = self.due.contains(&(bound, number as u32));
-        assert_eq!(due, bound != NEVER, "slab: a page with deadlines is in `due`");
+    }
+    /// The item in this chunk, which has a deadline, will be found when it is dead.
+    pub(super) fn assert_expires(&self, id: ItemId, deadline: Deadline) {
+        let (chunk, per_page) = self.place_of(id);
+        assert!(chunk < per_page && self.chunk(id.page(), chunk) == Some(id), "slab: chunk number");
+        self.expiry.assert_placed(id.page(), chunk, deadline);
     }
     /// Recount a class for `check.rs`.
     pub(super) fn assert_class(&self, class: ClassId) {

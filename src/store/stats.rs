@@ -20,6 +20,8 @@ pub(super) struct Counts {
     pub(super) malloc_fails: u64,
     pub(super) crawler_starts: u64,
     pub(super) crawler_running: bool,
+    /// Items that background work looked at, of all classes.
+    pub(super) crawled: u64,
     pub(super) juggles: u64,
     pub(super) slabs_moved: u64,
     pub(super) reassign_rescues: u64,
@@ -102,6 +104,8 @@ pub struct StoreStats {
     pub hash_power: u32,
     /// Bytes of the index in use.
     pub hash_bytes: u64,
+    /// What knows of items with a deadline, in bytes.
+    pub expiry_bytes: u64,
     /// The index is catching up with its load.
     pub hash_expanding: bool,
     /// R: lookups that missed, by verb.
@@ -282,6 +286,7 @@ impl Shard {
         total.total_items += counts.total_items;
         total.pages_used += self.slabs.page_count() as u64;
         total.hash_bytes += self.index.buckets() as u64 * 64;
+        total.expiry_bytes += self.slabs.expiry.bytes() as u64;
         total.hash_expanding |= self.index.wants_growth();
         total.misses.get += counts.misses.get;
         total.misses.touch += counts.misses.touch;

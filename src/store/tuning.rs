@@ -2,7 +2,6 @@
 //! is, and a crawl that is asked for.
 
 use super::geometry::PAGE_SIZE;
-use super::shard::Shard;
 use super::{Ordering, Store, Tuning};
 
 /// A crawl that somebody asked for.
@@ -10,8 +9,8 @@ use super::{Ordering, Store, Tuning};
 pub(super) struct Crawl {
     /// A bit for each class (from 1) that is looked at.
     pub(super) classes: u64,
-    /// The next page.
-    pub(super) page: usize,
+    /// The next page, and chunk in it.
+    pub(super) at: (usize, usize),
     /// Items that may still be looked at.
     pub(super) left: u64,
 }
@@ -58,29 +57,8 @@ impl Store {
         };
         for slot in &self.slots {
             let mut shard = slot.lock();
-            shard.crawl = Some(Crawl { classes, page: 0, left });
+            shard.crawl = Some(Crawl { classes, at: (0, 0), left });
             shard.counts.crawler_starts += 1;
-        }
-        true
-    }
-}
-
-impl Shard {
-    /// Go on with the crawl that was asked for by up to `pages` pages. `false`: there is none.
-    pub(super) fn crawl_on(&mut self, pages: usize, now: super::Seconds) -> bool {
-        for _ in 0..pages {
-            let Some(crawl) = self.crawl else { return false };
-            if crawl.page >= self.slabs.page_limit() || crawl.left == 0 {
-                self.crawl = None;
-                return false;
-            }
-            let mut left = crawl.left;
-            let class = self.slabs.page_class(crawl.page);
-            if class.is_some_and(|class| crawl.classes & 2 << class != 0) {
-                left = left.saturating_sub(self.slabs.used_in(crawl.page) as u64);
-                self.scan(crawl.page, now, super::alloc::Reaper::Crawler);
-            }
-            self.crawl = Some(Crawl { page: crawl.page + 1, left, ..crawl });
         }
         true
     }

@@ -15,11 +15,11 @@ use crate::store_transfers::{Pin, Upload};
 
 /// Bytes of a page, for judging what fits.
 const PAGE: usize = 64 << 10;
-/// Up to so many pages the search for dead items before an eviction misses none: it looks at 32
-/// pages, each at most once for a flush and once for what expires,
+/// Up to so many pages the search for dead items before an eviction misses none: it looks a
+/// thousand times, at a page each for what expires, or at 32 chunks for what was flushed,
 const EXACT_PAGES: usize = 16;
 /// unless it has reclaimed so many items.
-const REAPED_MAX: usize = 256;
+const REAPED_MAX: usize = 64;
 
 /// An item as it should be.
 #[derive(Debug, Clone)]
