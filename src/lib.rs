@@ -71,10 +71,10 @@
 //! one is received into an unlinked chain of chunks as it arrives, and sent in slices from a
 //! *pinned* chain: replaced or deleted meanwhile, it stays until its reader is done.
 //!
-//! **Expiry.** A dead item goes when it is met, or in its second, by a timing wheel whose slots name
-//! pages and whose places in a page are found by a byte for each chunk: what it costs follows what
-//! expires, a touch or an overwrite leaves nothing behind, and an item without a TTL pays nothing.
-//! Background work and every store that needs memory do a bounded part of what is due, so nothing
+//! **Expiry.** A dead item goes when it is met, or in its second, by a timing wheel whose slots
+//! name pages and whose places in a page are found by a byte for each chunk: what it costs follows
+//! what expires, an overwrite leaves nothing behind, an item without a TTL pays nothing. Background
+//! work and every store that needs memory do a bounded part of what is due, so nothing
 //! alive is evicted while there is something dead, but for a burst. Weighed in `store/expiry.rs`.
 //!
 //! **Memory between classes.** A class that needs a chunk takes, in this order: its own free ones,
