@@ -44,6 +44,8 @@ fn nearly_finished_huge_sets_do_not_starve_others() {
     for (i, c) in unfinished.iter_mut().enumerate() {
         c.send(format!("set u{i} 0 0 900000\r\n")).send(&value[..800_000]);
     }
+    // While they still arrive, they make progress as anybody does.
+    server.eventually("all has arrived", |server| server.stat("bytes_read") > 200 * 800_000);
     let mut c = server.client();
     for i in 0..20 {
         c.send(format!("set k{i} 0 0 900000\r\n")).send(&value).send("\r\n").expect("STORED\r\n");
