@@ -4,6 +4,7 @@
 #[path = "../common/canvas.rs"]
 #[allow(dead_code, reason = "shared with the wire bench")]
 mod canvas;
+mod capacity;
 mod client;
 mod clock;
 mod ideal;
@@ -22,16 +23,19 @@ mod score;
 #[path = "../common/server.rs"]
 #[allow(dead_code, reason = "shared with the wire bench")]
 mod server;
+mod shift_test;
 #[path = "../common/table.rs"]
 mod table;
 mod windows;
 mod wire;
 mod workloads;
 
+use std::fs;
 use std::io;
 use std::process::ExitCode;
 
 use clock::Pace;
+use machine::Machine;
 use options::{Mode, Options};
 use report::{Report, Row};
 use server::{Kind, Server};
@@ -72,9 +76,34 @@ fn run(mut options: Options) -> io::Result<()> {
                 report.keep(directory)?;
             }
         }
+        Mode::ShiftTest => {
+            let memory_mb = options.memory.first().copied().unwrap_or(64);
+            let table = shift_test::run(&options, memory_mb)?;
+            let title = format!("Shift test at -m {memory_mb}, {} s each", options.seconds);
+            tell("shift", &title, &[table], &options)?;
+        }
+        Mode::Capacity => {
+            let memory_mb = options.memory.first().copied().unwrap_or(1024);
+            let tables = [capacity::roomy(&options)?, capacity::full(&options, memory_mb)?];
+            let title = format!("Bytes of process memory an item; items held at -m {memory_mb}");
+            tell("capacity", &title, &tables, &options)?;
+        }
         Mode::InProcess => print!("{}", in_process(&options)?.render(options.markdown)),
     }
     Ok(())
+}
+
+/// Prints tables under a title, and keeps them if asked to.
+fn tell(name: &str, title: &str, tables: &[Table], options: &Options) -> io::Result<()> {
+    let machine = Machine::new();
+    let text = |markdown| {
+        let tables: Vec<String> = tables.iter().map(|table| table.render(markdown)).collect();
+        format!("{}\n{title}\n\n{}", machine.line, tables.join("\n"))
+    };
+    print!("{}", text(options.markdown));
+    let Some(directory) = &options.out else { return Ok(()) };
+    fs::create_dir_all(directory)?;
+    fs::write(directory.join(format!("{}-{name}.md", machine.name)), text(true))
 }
 
 /// Every server on every workload at every size, one server at a time.
@@ -110,6 +139,7 @@ fn over_the_wire(options: &Options) -> io::Result<Vec<Row>> {
     Ok(rows)
 }
 
+/// A server as this bench wants it.
 fn start(kind: Kind, memory_mb: u32, options: &Options) -> io::Result<Server> {
     let further: &[String] = if kind == Kind::Slabd { &options.slabd_options } else { &[] };
     Server::start_anywhere(kind, &options.programs, memory_mb, further)

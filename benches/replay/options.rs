@@ -12,13 +12,18 @@ the wire on slabd and on memcached, one after the other, at the same -m.
 usage: cargo bench --bench replay -- [OPTIONS]
 
   --in-process           play on the store itself, without sockets: quick, the same every time
+  --shift-test           instead: fill with 100 B values, then 10 KiB only, then 100 B again, and
+                         after what time each server hits as often as a fresh one
+  --capacity             instead: items held when full, by size of value, and bytes an item
   --trace PATH[:MB,MB]   a trace instead of the made workloads, and -m to play it at: *.bin
                          (oracleGeneral), *.csv (Twitter's open format), or a folder with pop.json,
                          sizes.json and config.json (CacheLib's cachebench); may be repeated
   --made                 the made workloads as well
   --only NAME[,NAME]     workloads with these names (--list shows them)
-  --memory MB[,MB]       -m to play at, instead of the workload's own
+  --memory MB[,MB]       -m to play at, instead of the workload's own; 64 for --shift-test, 1024
+                         for --capacity
   --divide N             divide trace time and TTLs by N; 0: as fast as it goes
+  --seconds N            for --shift-test: of traffic after each change (60)
   --requests N           only the first N requests
   --seed N               of what is drawn (1)
   --servers A[,B]        of slabd, memcached
@@ -37,6 +42,8 @@ const TRACE_SIZES_MB: [u32; 4] = [32, 64, 128, 256];
 pub enum Mode {
     Wire,
     InProcess,
+    ShiftTest,
+    Capacity,
     List,
     Help,
 }
@@ -46,7 +53,10 @@ pub enum Mode {
 pub struct Options {
     pub mode: Mode,
     pub workloads: Vec<Workload>,
+    /// `-m` that was asked for.
+    pub memory: Vec<u32>,
     pub requests: usize,
+    pub seconds: u64,
     pub seed: u64,
     pub servers: Vec<Kind>,
     pub programs: Programs,
@@ -58,21 +68,8 @@ pub struct Options {
 impl Options {
     /// Reads the arguments, the program's name not among them.
     pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> {
-        let mut options = Options {
-            mode: Mode::Wire,
-            workloads: workloads::made(),
-            requests: usize::MAX,
-            seed: 1,
-            servers: vec![Kind::Slabd, Kind::Memcached],
-            programs: Programs {
-                slabd: env!("CARGO_BIN_EXE_slabd").into(),
-                memcached: "memcached".into(),
-            },
-            slabd_options: Vec::new(),
-            markdown: false,
-            out: None,
-        };
-        let (mut traces, mut only, mut memory) = (Vec::new(), Vec::new(), Vec::new());
+        let mut options = Options::usual();
+        let (mut traces, mut only) = (Vec::new(), Vec::new());
         let (mut divisor, mut with_made) = (None, false);
         // `cargo test` runs benches without `--bench`, to see that they work.
         let mut benching = false;
@@ -88,10 +85,13 @@ impl Options {
             match name.as_str() {
                 "--bench" => {}
                 "--in-process" => options.mode = Mode::InProcess,
+                "--shift-test" => options.mode = Mode::ShiftTest,
+                "--capacity" => options.mode = Mode::Capacity,
+                "--seconds" => options.seconds = number(&name, &value()?)?,
                 "--trace" => traces.push(trace(&value()?)?),
                 "--made" => with_made = true,
                 "--only" => only.extend(value()?.split(',').map(str::to_string)),
-                "--memory" => memory = numbers(&name, &value()?)?,
+                "--memory" => options.memory = numbers(&name, &value()?)?,
                 "--divide" => divisor = Some(number(&name, &value()?)?),
                 "--requests" => options.requests = number(&name, &value()?)?,
                 "--seed" => options.seed = number(&name, &value()?)?,
@@ -111,18 +111,39 @@ impl Options {
         }
         options.workloads.splice(..0, traces);
         if !benching {
-            (only, memory, options.requests) = (vec!["scan".to_string()], vec![8], 50_000);
+            only = vec!["scan".to_string()];
+            (options.memory, options.requests) = (vec![8], 50_000);
         }
         options.choose(&only)?;
         for workload in &mut options.workloads {
-            if !memory.is_empty() {
-                workload.sizes_mb.clone_from(&memory);
+            if !options.memory.is_empty() {
+                workload.sizes_mb.clone_from(&options.memory);
             }
             if let Some(divisor) = divisor {
                 workload.divisor = Some(divisor).filter(|&divisor| divisor > 0);
             }
         }
         Ok(options)
+    }
+
+    /// What an empty command line means.
+    fn usual() -> Options {
+        Options {
+            mode: Mode::Wire,
+            workloads: workloads::made(),
+            memory: Vec::new(),
+            requests: usize::MAX,
+            seconds: 60,
+            seed: 1,
+            servers: vec![Kind::Slabd, Kind::Memcached],
+            programs: Programs {
+                slabd: env!("CARGO_BIN_EXE_slabd").into(),
+                memcached: "memcached".into(),
+            },
+            slabd_options: Vec::new(),
+            markdown: false,
+            out: None,
+        }
     }
 
     fn choose(&mut self, only: &[String]) -> Result<(), String> {

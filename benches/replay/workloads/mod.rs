@@ -12,6 +12,8 @@ mod made;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::rng::Rng;
+
 /// Keys of made workloads, and of traces that do not say how long theirs are.
 pub const KEY_LEN: u8 = 24;
 
@@ -96,6 +98,12 @@ pub fn made() -> Vec<Workload> {
     let mut all = made::all();
     all.extend(clusters::all());
     all
+}
+
+/// Keys below `keys`, drawn by Zipf's law, without end.
+pub fn drawn(keys: u32, alpha: f64, seed: u64) -> impl Iterator<Item = u64> {
+    let (mut rng, popular) = (Rng::new(seed), draw::Weighted::zipf(keys, alpha));
+    std::iter::repeat_with(move || popular.draw(&mut rng))
 }
 
 /// A trace: `*.bin` is oracleGeneral, `*.csv` Twitter's open format, a folder with `pop.json` and
