@@ -1,10 +1,10 @@
 #!/bin/sh
-# Feeds random bytes to the parser and random operations to the store, under the address
-# sanitizer: seconds per target as the first argument (60). A target that reaches too few edges
-# fails: it no longer fuzzes what it did. Ends with 3 if it could not run.
+# Feeds random bytes to the parsers and to whole connections, and random operations to the store,
+# under the address sanitizer: seconds per target as the first argument (40). A target that reaches
+# too few edges fails: it no longer fuzzes what it did. Ends with 3 if it could not run.
 set -eu
 cd "$(dirname "$0")/.."
-seconds="${1:-60}"
+seconds="${1:-40}"
 not_run() {
     echo "not run: $1"
     exit 3
@@ -15,19 +15,26 @@ cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz ||
 cd tests/fuzz
 fuzz() { # target, least edges, longest input
     mkdir -p "corpus/$1"
-    cargo +nightly fuzz run --fuzz-dir . "$1" -- -max_total_time="$seconds" -max_len="$3" \
-        -print_final_stats=1 >"target/$1.log" 2>&1 || {
-        tail -n 60 "target/$1.log"
+    target="$1" edges_min="$2" len_max="$3"
+    set -- "corpus/$1"
+    [ ! -d "seeds/$target" ] || set -- "$@" "seeds/$target"
+    set -- "$@" -- -max_total_time="$seconds" -max_len="$len_max" -print_final_stats=1
+    [ ! -f "dictionaries/$target" ] || set -- "$@" -dict="dictionaries/$target"
+    cargo +nightly fuzz run --fuzz-dir . "$target" "$@" >"target/$target.log" 2>&1 || {
+        tail -n 60 "target/$target.log"
         return 1
     }
-    executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "target/$1.log")
-    edges=$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "target/$1.log" | tail -n 1)
-    echo "$1: $executions executions, $edges edges (at least $2)"
-    [ "$edges" -ge "$2" ]
+    executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "target/$target.log")
+    edges=$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "target/$target.log" | tail -n 1)
+    echo "$target: $executions executions, $edges edges (at least $edges_min)"
+    [ "$edges" -ge "$edges_min" ]
 }
 mkdir -p target
-# Floors: two thirds of what 40 s from an empty corpus reach.
+# Floors: two thirds of what 40 s reach from the seeds, or from nothing.
 fuzz parse_text 270 4096
+fuzz parse_meta 780 2048
 fuzz parse_binary 230 4096
 fuzz auth 510 2048
 fuzz store_ops 1500 4096
+# No longer than a line may be: cut, a longer one ends the connection before its end is seen.
+fuzz connection 3500 2048

@@ -20,6 +20,8 @@ mod inbox;
 mod limits;
 mod listener;
 mod maintainer;
+#[cfg(any(test, fuzzing))]
+pub mod scripted;
 mod sockets;
 mod stage;
 mod stream;

@@ -1,122 +1,15 @@
 //! Conversations over scripted streams: no socket, no clock, every split.
 
-use std::io::{self, ErrorKind};
-
-use super::super::limits::{OUTPUT_MARK, TURN_REQUESTS_MAX};
-use super::*;
+use super::super::limits::OUTPUT_MARK;
+use super::super::scripted::World;
 use crate::ops::shared::tests::config;
 
-/// A peer that sends a script in pieces and takes what it is given in pieces.
-struct Script {
-    input: Vec<u8>,
-    /// Sent already.
-    at: usize,
-    /// Bytes a read returns at most.
-    read_max: usize,
-    /// The stream ends behind the script; otherwise it goes on, silent.
-    ends: bool,
-    /// Bytes that may be written before the socket is full.
-    room: usize,
-    written: Vec<u8>,
-    reads: usize,
-    writes: usize,
-}
-
-impl Read for Script {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        self.reads += 1;
-        let rest = &self.input[self.at..];
-        let n = rest.len().min(self.read_max).min(bytes.len());
-        if n == 0 && !self.ends {
-            return Err(ErrorKind::WouldBlock.into());
-        }
-        bytes[..n].copy_from_slice(&rest[..n]);
-        self.at += n;
-        Ok(n)
-    }
-}
-
-impl Write for Script {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.writes += 1;
-        let n = bytes.len().min(self.room);
-        if n == 0 {
-            return Err(ErrorKind::WouldBlock.into());
-        }
-        self.room -= n;
-        self.written.extend_from_slice(&bytes[..n]);
-        Ok(n)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// A worker without a thread, its store, and connections to it.
-struct World {
-    config: Config,
-    shared: Shared,
-    store: Store,
-    stage: Stage,
-    conns: Slab<Connection<Script>>,
-    ready: VecDeque<usize>,
-    effects: Effects,
-    turn_requests: usize,
+/// A worker of the defaults.
+fn world() -> World {
+    World::new(config())
 }
 
 impl World {
-    fn new() -> Self {
-        let config = config();
-        World {
-            shared: Shared::new(&config, 1_000_000),
-            store: Store::new(config.store.clone()).unwrap(),
-            config,
-            stage: Stage::new(),
-            conns: Slab::new(),
-            ready: VecDeque::new(),
-            effects: Effects::default(),
-            turn_requests: TURN_REQUESTS_MAX,
-        }
-    }
-
-    fn connect(&mut self, input: &[u8], read_max: usize) -> usize {
-        let (input, room) = (input.to_vec(), usize::MAX);
-        let written = Vec::new();
-        let (reads, writes) = (0, 0);
-        let script = Script { input, at: 0, read_max, ends: false, room, written, reads, writes };
-        self.conns.insert(Connection::new(script, None, 62, true, false))
-    }
-
-    /// An event: it may be read, and written if there is room.
-    fn wake(&mut self, token: usize) {
-        let conn = &mut self.conns[token];
-        conn.readable = true;
-        conn.blocked = conn.stream.room == 0;
-        if !std::mem::replace(&mut conn.queued, true) {
-            self.ready.push_back(token);
-        }
-    }
-
-    fn stage(&mut self) {
-        let env = Env {
-            store: &self.store,
-            config: &self.config,
-            shared: &self.shared,
-            counters: &self.shared.workers[0],
-            now: 62,
-            turn_requests: self.turn_requests,
-            output_mark: OUTPUT_MARK,
-            buffers_max: u64::MAX,
-            log: false,
-            watched: self.shared.watch.streams(),
-            stopping: false,
-        };
-        self.stage.run(&env, &mut self.conns, &mut self.ready, &mut self.effects);
-        let held: u64 = self.conns.iter().map(|(_, conn)| u64::from(conn.owned)).sum();
-        assert_eq!(self.shared.workers[0].buffer_bytes.get(), held);
-    }
-
     /// Until nobody is ready.
     fn settle(&mut self) {
         while !self.ready.is_empty() {
@@ -124,27 +17,11 @@ impl World {
         }
     }
 
-    /// Everything the script says, and everything it is answered. The peer takes `room` bytes at a
-    /// time.
-    fn talk(&mut self, input: &[u8], read_max: usize, room: usize) -> Vec<u8> {
-        let token = self.connect(input, read_max);
-        let mut idle = 0;
-        // Two rounds without a byte moved: nothing more will come.
-        while idle < 2 {
-            let conn = &mut self.conns[token];
-            conn.stream.room = room;
-            let before = (conn.stream.at, conn.stream.written.len());
-            self.wake(token);
-            self.settle();
-            let conn = &self.conns[token];
-            let moved = before != (conn.stream.at, conn.stream.written.len());
-            idle = if moved { 0 } else { idle + 1 };
-        }
-        let mut conn = self.conns.remove(token);
-        assert_eq!(conn.input.len() + conn.output.len(), 0, "all was used, and all was sent");
-        conn.release(&self.store);
-        self.shared.workers[0].buffer_bytes.sub(u64::from(conn.owned));
-        conn.stream.written
+    /// A conversation that comes to its end: the answers.
+    fn hear(&mut self, input: &[u8], read_max: usize, room: usize) -> Vec<u8> {
+        let talk = self.talk(input, &[read_max], room, usize::MAX);
+        assert_eq!(talk.left, 0, "all was used, and all was sent");
+        talk.replies
     }
 }
 
@@ -209,7 +86,7 @@ fn conversation() -> (Vec<u8>, Vec<u8>) {
 fn pieces_of_any_size_give_the_same_answers() {
     let (asked, answered) = conversation();
     for read_max in [1, 13, 997, 4096, 65_535, 65_536, usize::MAX] {
-        let got = World::new().talk(&asked, read_max, usize::MAX);
+        let got = world().hear(&asked, read_max, usize::MAX);
         assert!(got == answered, "in pieces of {read_max}");
     }
 }
@@ -218,7 +95,7 @@ fn pieces_of_any_size_give_the_same_answers() {
 fn a_reader_of_any_speed_gets_the_same_answers() {
     let (asked, answered) = conversation();
     for room in [53, 1500, 20_000, 65_536, 300_000] {
-        let got = World::new().talk(&asked, usize::MAX, room);
+        let got = world().hear(&asked, usize::MAX, room);
         assert!(got == answered, "taken by {room}");
     }
 }
@@ -226,9 +103,9 @@ fn a_reader_of_any_speed_gets_the_same_answers() {
 #[test]
 fn nothing_stays_in_the_store_when_a_conversation_breaks_off_anywhere() {
     let (asked, _) = conversation();
-    let mut world = World::new();
+    let mut world = world();
     for cut in (0..asked.len()).step_by(asked.len() / 97) {
-        let token = world.connect(&asked[..cut], 50_000);
+        let token = world.connect(&asked[..cut], &[50_000]);
         world.conns[token].stream.room = cut;
         world.wake(token);
         world.settle();
@@ -243,8 +120,8 @@ fn nothing_stays_in_the_store_when_a_conversation_breaks_off_anywhere() {
 
 #[test]
 fn a_lone_get_costs_one_read_and_one_write() {
-    let mut world = World::new();
-    let token = world.connect(b"get a\r\n", usize::MAX);
+    let mut world = world();
+    let token = world.connect(b"get a\r\n", &[usize::MAX]);
     world.wake(token);
     world.settle();
     let conn = &world.conns[token];
@@ -256,8 +133,8 @@ fn a_lone_get_costs_one_read_and_one_write() {
 
 #[test]
 fn what_came_whole_before_the_end_of_the_stream_is_answered() {
-    let mut world = World::new();
-    let token = world.connect(b"get a\r\nget b\r\nget c", usize::MAX);
+    let mut world = world();
+    let token = world.connect(b"get a\r\nget b\r\nget c", &[usize::MAX]);
     world.conns[token].stream.ends = true;
     world.conns[token].hangup = true;
     world.wake(token);
@@ -268,16 +145,16 @@ fn what_came_whole_before_the_end_of_the_stream_is_answered() {
 
 #[test]
 fn nothing_behind_quit_is_run_and_unread_bytes_are_drained_before_the_close() {
-    let mut world = World::new();
+    let mut world = world();
     let mut input = b"get a\r\nquit\r\nget b\r\n".to_vec();
-    let token = world.connect(&input, usize::MAX);
+    let token = world.connect(&input, &[usize::MAX]);
     world.wake(token);
     world.settle();
     assert_eq!(world.conns[token].stream.written, b"END\r\n");
     assert_eq!((&world.effects.doomed[..], &world.effects.half_close[..]), (&[token][..], &[][..]));
 
     input.resize(200_000, b'x');
-    let token = world.connect(&input, usize::MAX);
+    let token = world.connect(&input, &[usize::MAX]);
     world.wake(token);
     world.settle();
     assert_eq!(world.conns[token].stream.written, b"END\r\n");
@@ -292,10 +169,10 @@ fn nothing_behind_quit_is_run_and_unread_bytes_are_drained_before_the_close() {
 
 #[test]
 fn one_who_does_not_read_is_not_read_either() {
-    let mut world = World::new();
+    let mut world = world();
     let small = set("v", 1000);
-    assert_eq!(world.talk(&small, usize::MAX, usize::MAX), b"STORED\r\n");
-    let token = world.connect(&b"get v\r\n".repeat(20_000), usize::MAX);
+    assert_eq!(world.hear(&small, usize::MAX, usize::MAX), b"STORED\r\n");
+    let token = world.connect(&b"get v\r\n".repeat(20_000), &[usize::MAX]);
     world.conns[token].stream.room = 0;
     world.wake(token);
     world.settle();
@@ -315,10 +192,10 @@ fn one_who_does_not_read_is_not_read_either() {
 
 #[test]
 fn a_long_pipeline_takes_turns_with_others() {
-    let mut world = World::new();
+    let mut world = world();
     world.turn_requests = 20;
-    let greedy = world.connect(&b"get a\r\n".repeat(1000), usize::MAX);
-    let modest = world.connect(b"get a\r\n", usize::MAX);
+    let greedy = world.connect(&b"get a\r\n".repeat(1000), &[usize::MAX]);
+    let modest = world.connect(b"get a\r\n", &[usize::MAX]);
     world.wake(greedy);
     world.wake(modest);
     world.stage();
