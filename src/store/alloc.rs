@@ -65,8 +65,8 @@ impl Shard {
             return Some(id);
         }
         if let Some(page) = self.slabs.empty_page() {
+            self.page_moved(self.slabs.page_class(page), Some(class));
             self.slabs.reassign(page, class);
-            self.counts.slabs_moved += 1;
             return self.slabs.pop(class);
         }
         if !self.settings.evict {
@@ -186,9 +186,8 @@ impl Shard {
     /// Take a page from another class, emptying it. `false`: none can be emptied.
     pub(super) fn steal_page(&mut self, class: ClassId, now: Seconds) -> bool {
         let Some(page) = self.emptied_page(Some(class), now) else { return false };
-        self.note_page_move(self.slabs.page_class(page), class);
+        self.page_moved(self.slabs.page_class(page), Some(class));
         self.slabs.reassign(page, class);
-        self.counts.slabs_moved += 1;
         true
     }
 

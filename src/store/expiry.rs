@@ -193,6 +193,11 @@ impl Expiry {
         true
     }
 
+    /// When there may next be something to look at, if any item will die.
+    pub(super) fn next_turn(&self) -> Option<Seconds> {
+        self.first_slot().map(|(at, _)| at)
+    }
+
     /// The slot that comes first: its second, and its level, the highest if several come.
     fn first_slot(&self) -> Option<(Seconds, u32)> {
         let first =

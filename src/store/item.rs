@@ -60,6 +60,16 @@ pub(super) enum Queue {
 
 impl Queue {
     pub(super) const ALL: [Queue; 4] = [Queue::Hot, Queue::Warm, Queue::Cold, Queue::Temp];
+
+    /// As it is shown.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Queue::Hot => "hot",
+            Queue::Warm => "warm",
+            Queue::Cold => "cold",
+            Queue::Temp => "temp",
+        }
+    }
 }
 
 /// State bits of a header. With key length 0: no bits is a free chunk, `CHAINED` a chunk of a

@@ -7,7 +7,9 @@
 //! that session under the same lock, so that it is known whose it was. Nobody asked: a verb pays
 //! for a test of a byte it has at hand.
 
-use super::item::{ItemId, state};
+use std::collections::BTreeMap;
+
+use super::item::{ItemId, Queue, state};
 use super::shard::{Shard, plain_size};
 use super::slab::ClassId;
 use super::{Seconds, Session, SetArgs, SetMode, Slot, Store, Stored};
@@ -38,12 +40,31 @@ pub enum Event {
         /// Its key.
         key: Box<[u8]>,
     },
-    /// A page went from one class to another, by the store's own choice.
+    /// A page went from one class to another, or was to go.
     PageMoved {
         /// The class that lost it; 0: the pool.
         from: u32,
-        /// The class that got it.
+        /// The class that got it; 0: the pool.
         to: u32,
+        /// It went; otherwise what was in it could not be moved.
+        done: bool,
+    },
+    /// A crawl of a shard is over: what it saw in one queue of one class.
+    Crawled {
+        /// The class.
+        class: u32,
+        /// The queue's name.
+        queue: &'static str,
+        /// Seconds since the crawl before it was over; 0 if that is not known.
+        since: Seconds,
+        /// Seconds until there may be something to look at again; 0: no item will die.
+        next: Seconds,
+        /// Seconds it took.
+        elapsed: Seconds,
+        /// Items looked at.
+        examined: u64,
+        /// Items that were dead, and removed.
+        reclaimed: u64,
     },
     /// A verb looked for a key.
     LookedUp {
@@ -109,6 +130,17 @@ pub(super) struct Journal {
     events: Vec<Event>,
     /// Events there was no room for.
     lost: u64,
+    crawl: CrawlRecord,
+}
+
+/// What a crawl has seen so far, while somebody wants to know.
+#[derive(Debug, Default)]
+struct CrawlRecord {
+    begun: Seconds,
+    /// When the one before was over; 0: not known.
+    ended: Seconds,
+    /// Items looked at and removed, by class and queue.
+    seen: BTreeMap<(ClassId, u8), (u64, u64)>,
 }
 
 impl Journal {
@@ -229,11 +261,48 @@ impl Shard {
             self.journal.push(Event::Reclaimed { key });
         }
     }
-    /// A page moves between classes; `None`: from the pool.
-    pub(super) fn note_page_move(&mut self, from: Option<ClassId>, to: ClassId) {
+    /// A page moves between classes (`None`: from, or to, the pool), or could not be moved.
+    pub(super) fn note_page_move(
+        &mut self,
+        from: Option<ClassId>,
+        to: Option<ClassId>,
+        done: bool,
+    ) {
         if self.journal.memory {
-            let from = from.map_or(0, |class| class as u32 + 1);
-            self.journal.push(Event::PageMoved { from, to: to as u32 + 1 });
+            let shown = |class: Option<ClassId>| class.map_or(0, |class| class as u32 + 1);
+            self.journal.push(Event::PageMoved { from: shown(from), to: shown(to), done });
+        }
+    }
+
+    /// The crawler has looked at an item, which it may be about to remove.
+    pub(super) fn note_crawled(&mut self, id: ItemId, reaps: bool, now: Seconds) {
+        if !self.journal.memory {
+            return;
+        }
+        let place = (self.line(id), self.header(id).queue() as u8);
+        let record = &mut self.journal.crawl;
+        if record.seen.is_empty() {
+            record.begun = now;
+        }
+        let (examined, reclaimed) = record.seen.entry(place).or_default();
+        *examined += 1;
+        *reclaimed += u64::from(reaps);
+    }
+    /// Nothing is left for the crawler to do.
+    pub(super) fn note_crawl_end(&mut self, now: Seconds) {
+        let record = &mut self.journal.crawl;
+        if record.seen.is_empty() {
+            return;
+        }
+        let seen = std::mem::take(&mut record.seen);
+        let since = if record.ended == 0 { 0 } else { now.saturating_sub(record.ended) };
+        let elapsed = now.saturating_sub(record.begun);
+        record.ended = now;
+        let next = self.slabs.expiry.next_turn().map_or(0, |at| at.saturating_sub(now));
+        for ((class, queue), (examined, reclaimed)) in seen {
+            let (class, queue) = (class as u32 + 1, Queue::ALL[usize::from(queue)].name());
+            let event = Event::Crawled { class, queue, since, next, elapsed, examined, reclaimed };
+            self.journal.push(event);
         }
     }
 

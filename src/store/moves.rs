@@ -275,7 +275,7 @@ impl Shard {
         work.next = 0;
         if self.slabs.used_in(page) == 0 {
             self.moving = None;
-            self.counts.slabs_moved += 1;
+            self.page_moved(self.slabs.page_class(page), work.order.to);
             match work.order.to {
                 Some(class) => self.slabs.reassign(page, class),
                 None => {
@@ -289,9 +289,16 @@ impl Shard {
         if work.passes > PATIENCE {
             self.moving = None;
             self.slabs.reopen(page);
+            self.note_page_move(self.slabs.page_class(page), work.order.to, false);
             return Step::Failed;
         }
         Step::Wait
+    }
+
+    /// A page has gone from one class to another; `None`: from, or to, the pool.
+    pub(super) fn page_moved(&mut self, from: Option<ClassId>, to: Option<ClassId>) {
+        self.counts.slabs_moved += 1;
+        self.note_page_move(from, to, true);
     }
 
     /// Choose the page.
@@ -299,10 +306,13 @@ impl Shard {
         let from = match work.order.from {
             Source::Pool => {
                 let to = work.order.to.expect("a page does not move from the pool to the pool");
-                if let Some(page) = self.pool.take() {
-                    match self.slabs.add_page(to, page) {
-                        Ok(()) => self.counts.slabs_moved += 1,
-                        Err(page) => self.pool.give(page),
+                match self.pool.take().map(|page| self.slabs.add_page(to, page)) {
+                    Some(Ok(())) => self.page_moved(None, Some(to)),
+                    failed => {
+                        if let Some(Err(page)) = failed {
+                            self.pool.give(page);
+                        }
+                        self.note_page_move(None, Some(to), false);
                     }
                 }
                 return Step::Over;
@@ -314,7 +324,12 @@ impl Shard {
                 empty.filter(|&c| c != but).or(self.donor(but, now).map(|(class, _)| class))
             }
         };
-        let Some(page) = from.and_then(|class| self.page_of(class)) else { return Step::Failed };
+        let Some(page) = from.and_then(|class| self.page_of(class)) else {
+            if from.is_some() {
+                self.note_page_move(from, work.order.to, false);
+            }
+            return Step::Failed;
+        };
         let class = self.slabs.page_class(page).expect("the page was found by its class");
         self.slabs.close(page);
         self.moving = Some(page);

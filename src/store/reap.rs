@@ -65,6 +65,9 @@ impl Shard {
             self.counts.crawler_starts += 1;
         }
         self.counts.crawler_running = more;
+        if !more && self.crawl.is_none() {
+            self.note_crawl_end(now);
+        }
         more
     }
 
@@ -141,7 +144,11 @@ impl Shard {
                 self.counts.classes[line].crawler_items_checked += 1;
                 self.counts.crawled += 1;
             }
-            if self.is_dead(self.header(id), now) && self.held != Some(id) {
+            let reaps = self.is_dead(self.header(id), now) && self.held != Some(id);
+            if reaper == Reaper::Crawler {
+                self.note_crawled(id, reaps, now);
+            }
+            if reaps {
                 dead[bit] = Some((id, self.foresee_removal(id)));
             } else {
                 alive |= 1 << bit;
@@ -190,6 +197,7 @@ impl Shard {
         while let Some(Crawl { classes, at, left }) = self.crawl {
             if at.0 >= self.slabs.page_limit() || left == 0 {
                 self.crawl = None;
+                self.note_crawl_end(now);
                 return false;
             }
             if effort.is_spent() {

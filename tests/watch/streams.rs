@@ -254,3 +254,43 @@ fn numbers_rise_over_all_workers() {
     }
     assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
 }
+
+#[test]
+fn what_the_store_does_by_itself_is_a_sysevents_line() {
+    if skip_without_clock() {
+        return;
+    }
+    let server = Server::start();
+    let mut c = server.client();
+    c.stop_clock();
+    let value = "x".repeat(1000);
+    for n in 0..200 {
+        c.send(format!("set k{n} 0 0 1000 noreply\r\n{value}\r\n"));
+    }
+    for n in 0..5 {
+        c.send(format!("set short{n} 0 30 1 noreply\r\nx\r\n"));
+    }
+    c.expect_in_sync();
+    let mut watcher = watcher(&server, "sysevents");
+    let items = c.stats("items");
+    let class = |key: &str| key.split(':').nth(1).and_then(|n| n.parse::<u32>().ok());
+    let from = items.keys().filter_map(|key| class(key)).max().expect("a class");
+    c.send(format!("slabs reassign {from} 0\r\n")).expect("OK\r\n");
+    expect_lines(&mut watcher, &[&format!("type=slab_move src={from} dst=0 state=ok")]);
+    c.advance(40);
+    // A line for each shard and queue.
+    let mut reclaimed = 0;
+    while reclaimed < 5 {
+        let line = line(&mut watcher);
+        let rest = line.strip_prefix("type=lru_crawler crawler=1 lru=").expect("a crawl");
+        let (queue, rest) = rest.split_once(' ').expect("words");
+        assert!(["hot", "warm", "cold"].contains(&queue), "{line}");
+        let rest = rest.strip_prefix("low_mark=0 next_reclaims=0 since_run=0 next_run=0 elapsed=0");
+        let (examined, freed) = rest
+            .and_then(|rest| rest.strip_prefix(" examined=")?.split_once(" reclaimed="))
+            .expect("the fields in order");
+        assert_eq!(examined, freed, "{line}");
+        reclaimed += freed.parse::<u32>().expect("a number");
+    }
+    assert_eq!(reclaimed, 5);
+}

@@ -41,7 +41,7 @@ impl Log {
     pub fn item(&mut self, watch: &Watch, watched: Streams, event: &Event, asker: Asker) {
         let stream = match event {
             Event::Evicted { .. } => Streams::EVICTIONS,
-            Event::PageMoved { .. } => Streams::SYSEVENTS,
+            Event::PageMoved { .. } | Event::Crawled { .. } => Streams::SYSEVENTS,
             Event::LookedUp { .. } => Streams::FETCHERS,
             Event::Stored { .. } => Streams::MUTATIONS,
             Event::Deleted { .. } if asker.delete.is_some() => Streams::DELETIONS,
@@ -84,9 +84,17 @@ fn item(line: &mut Vec<u8>, event: &Event, asker: Asker) {
             let ttl = ttl.map_or(-1, i64::from);
             write!(Text(line), " fetch={fetch} ttl={ttl} la={idle} clsid={class} size={len}")
         }
-        Event::PageMoved { from, to } => {
-            write!(Text(line), "type=slab_move src={from} dst={to} state=ok")
+        Event::PageMoved { from, to, done } => {
+            let state = if *done { "ok" } else { "fail" };
+            write!(Text(line), "type=slab_move src={from} dst={to} state={state}")
         }
+        // The crawler goes by deadlines, so it has no watermark, and foresees no number.
+        Event::Crawled { class, queue, since, next, elapsed, examined, reclaimed } => write!(
+            Text(line),
+            "type=lru_crawler crawler={class} lru={queue} low_mark=0 next_reclaims=0 \
+             since_run={since} next_run={next} elapsed={elapsed} examined={examined} \
+             reclaimed={reclaimed}"
+        ),
         Event::LookedUp { key, found, class, len } => {
             with_key(line, "item_get", key);
             let status = found_name(*found);
@@ -186,8 +194,15 @@ mod tests {
             line(&Event::Deleted { key: key(), class, len }),
             "type=deleted key=a%20b cmd=md clsid=3 size=7"
         );
-        let moved = Event::PageMoved { from: 0, to: 4 };
-        assert_eq!(line(&moved), "type=slab_move src=0 dst=4 state=ok");
+        let moved = |done| Event::PageMoved { from: 0, to: 4, done };
+        assert_eq!(line(&moved(true)), "type=slab_move src=0 dst=4 state=ok");
+        assert_eq!(line(&moved(false)), "type=slab_move src=0 dst=4 state=fail");
+        let (queue, since, next, elapsed, examined, reclaimed) = ("warm", 60, 7, 2, 90, 30);
+        assert_eq!(
+            line(&Event::Crawled { class, queue, since, next, elapsed, examined, reclaimed }),
+            "type=lru_crawler crawler=3 lru=warm low_mark=0 next_reclaims=0 since_run=60 \
+             next_run=7 elapsed=2 examined=90 reclaimed=30"
+        );
     }
 
     #[test]

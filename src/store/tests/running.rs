@@ -84,6 +84,71 @@ fn a_page_moves_to_another_class_and_its_items_stay() {
 }
 
 #[test]
+fn every_move_is_told_even_one_that_failed() {
+    let d = Driver::new(32 << 20);
+    d.store.watch_memory(true);
+    d.fill("long", 8, 600_000);
+    let last = d.store.stats(d.now).classes.len() as u32;
+    let told = || {
+        let moves = d.store.take_events().0.into_iter().filter_map(|event| match event {
+            Event::PageMoved { from, to, done } => Some((from, to, done)),
+            _ => None,
+        });
+        moves.collect::<Vec<_>>()
+    };
+    for (from, to) in [(last, 0), (last, 3), (0, 5)] {
+        assert_eq!(d.store.reassign(from as i32, to as i32), Reassigned::Queued);
+        d.settle_moves();
+        assert_eq!(told(), [(from, to, true)]);
+    }
+    // Everything is being read: no page can be emptied.
+    let pin = |n| {
+        let key = format!("long{n}");
+        let hash = d.store.hash(key.as_bytes());
+        d.store.session().get(key.as_bytes(), hash, None, d.now, |mut hit| hit.pin())
+    };
+    let pins: Vec<PinId> = (0..8).filter_map(pin).collect();
+    assert!(!pins.is_empty());
+    // Once the empty ones have gone.
+    let mut outcome = (last, 1, true);
+    while outcome.2 {
+        assert_eq!(d.store.reassign(last as i32, 1), Reassigned::Queued);
+        while d.store.stats(d.now).moving {
+            d.store.move_pages(d.now);
+        }
+        outcome = told()[0];
+    }
+    assert_eq!(outcome, (last, 1, false));
+    assert!(!d.store.stats(d.now).moving);
+    pins.into_iter().for_each(|pin| d.store.unpin(pin));
+    d.store.assert_valid();
+}
+
+#[test]
+fn a_crawl_tells_what_it_saw() {
+    let mut d = Driver::new(8 << 20);
+    d.store.watch_memory(true);
+    for n in 0..30 {
+        d.set_until(&format!("short{n}"), b"x", d.now + 10);
+        d.set(&format!("long{n}"), b"x");
+    }
+    d.set_until("last", b"x", d.now + 25);
+    d.now += 10;
+    d.maintain();
+    let crawled = |queue, examined, reclaimed| {
+        let (since, next, elapsed, class) = (0, 15, 0, d.class_in_use() as u32);
+        Event::Crawled { class, queue, since, next, elapsed, examined, reclaimed }
+    };
+    assert_eq!(d.store.take_events().0, [crawled("hot", 31, 30)]);
+    assert!(d.store.crawl(!1));
+    d.maintain();
+    // The first round of upkeep has moved them on.
+    assert_eq!(d.store.take_events().0, [crawled("cold", 31, 0)]);
+    d.maintain();
+    assert_eq!(d.store.take_events().0, []);
+}
+
+#[test]
 fn what_a_full_class_loses_is_its_oldest() {
     let d = Driver::new(8 << 20);
     d.fill("k", 5000, 100);
