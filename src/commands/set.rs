@@ -53,10 +53,15 @@ pub(super) fn set(
     }
 }
 
-/// What only meta asks of a store.
+/// What only some dialects ask of a store.
 #[inline]
 fn rare(cx: &Context<'_>, style: Style<'_>) -> SetRare {
-    let Style::Meta(flags) = style else { return SetRare::default() };
+    let flags = match style {
+        Style::Text { .. } => return SetRare::default(),
+        // memcached counts such refusals in its two other dialects.
+        Style::Binary(_) => return SetRare { uncounted: true, ..SetRare::default() },
+        Style::Meta(flags) => flags,
+    };
     let deadline = |e| exptime::deadline(e, cx.now, cx.shared.epoch_unix);
     SetRare {
         // As in memcached, 0 is no CAS to store under.
@@ -65,6 +70,7 @@ fn rare(cx: &Context<'_>, style: Style<'_>) -> SetRare {
         invalidate: flags.has(b'I'),
         vivify: flags.exptime(b'N').map(deadline),
         drop_old: true,
+        uncounted: false,
     }
 }
 

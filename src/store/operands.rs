@@ -36,6 +36,8 @@ pub struct SetRare {
     pub vivify: Option<Deadline>,
     /// Refused for size or memory, the command removes the old item, whatever its mode.
     pub drop_old: bool,
+    /// Refused for size or memory, the command is not counted as such.
+    pub uncounted: bool,
 }
 
 /// A delete's operands.

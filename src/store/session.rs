@@ -257,7 +257,7 @@ impl Shard {
         now: Seconds,
     ) -> Stored {
         match stored {
-            Stored::TooLarge => self.counts.store_too_large += 1,
+            Stored::TooLarge => self.counts.store_too_large += u64::from(!args.rare.uncounted),
             Stored::OutOfMemory => self.count_no_memory(args, len),
             _ => {}
         }
@@ -275,7 +275,7 @@ impl Shard {
         }
     }
     fn count_no_memory(&mut self, args: &SetArgs<'_>, len: usize) {
-        self.counts.store_no_memory += 1;
+        self.counts.store_no_memory += u64::from(!args.rare.uncounted);
         self.counts.malloc_fails += 1;
         let class = self.slabs.class_for(super::shard::plain_size(args, len));
         let class = class.unwrap_or(self.slabs.last_class());

@@ -49,6 +49,12 @@ fn a_value_that_is_too_large_is_swallowed_and_refused() {
         c.ask_status(&Packet::store(op::SET + op::QUIET, "k", 0, 0, vec![0x80; len]), 3);
         c.ask_status(&Packet::keyed(op::GET, "k"), 1);
     }
+    let counted = [server.stat("store_too_large"), server.stat("store_no_memory")];
+    assert_eq!(counted, [0, 0], "counted in the other dialects only");
+    let mut text = server.client();
+    text.send("set k 0 0 1048576\r\n").send(vec![b'x'; 1_048_576]).send("\r\n");
+    text.expect("SERVER_ERROR object too large for cache\r\n");
+    assert_eq!(server.stat("store_too_large"), 1);
 }
 
 #[test]
