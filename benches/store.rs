@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, BenchmarkGroup, Criterion, Throughput};
 use criterion::{criterion_group, criterion_main, measurement::WallTime};
-use slabd::store::{Background, DeleteArgs, SetArgs, SetMode, SetRare, Store, StoreConfig};
+use slabd::store::{DeleteArgs, SetArgs, SetMode, SetRare, Store, StoreConfig};
 
 /// Requests measured together.
 const BATCH: usize = 1024;
@@ -18,30 +18,9 @@ const VALUE: [u8; 32] = [b'v'; 32];
 
 fn store(megabytes: u64, threads: usize) -> Store {
     let limit_bytes = megabytes << 20;
-    Store::new(StoreConfig {
-        limit_bytes,
-        threads,
-        item_size_max: 1 << 20,
-        chunk_size_min: 48,
-        growth_factor: 1.25,
-        slab_sizes: Vec::new(),
-        slab_chunk_max: 512 << 10,
-        use_cas: true,
-        evict: true,
-        segmented: true,
-        hot_pct: 20,
-        warm_pct: 40,
-        hot_max_factor: 0.2,
-        warm_max_factor: 2.0,
-        temporary_ttl: None,
-        preallocate: false,
-        track_sizes: false,
-        crawler: true,
-        hash_power: 0,
-        seed: Some(42),
-        background: Background::default(),
-    })
-    .expect("memory for the store")
+    let seed = Some(42);
+    Store::new(StoreConfig { limit_bytes, threads, seed, ..StoreConfig::default() })
+        .expect("memory for the store")
 }
 
 /// Keys of 16 bytes.

@@ -51,6 +51,35 @@ pub struct StoreConfig {
     pub background: Background,
 }
 
+impl Default for StoreConfig {
+    /// memcached's defaults.
+    fn default() -> Self {
+        StoreConfig {
+            limit_bytes: 64 << 20,
+            threads: 4,
+            item_size_max: 1 << 20,
+            chunk_size_min: 48,
+            growth_factor: 1.25,
+            slab_sizes: Vec::new(),
+            slab_chunk_max: 512 << 10,
+            use_cas: true,
+            evict: true,
+            segmented: true,
+            hot_pct: 20,
+            warm_pct: 40,
+            hot_max_factor: 0.2,
+            warm_max_factor: 2.0,
+            temporary_ttl: None,
+            preallocate: false,
+            track_sizes: false,
+            crawler: true,
+            hash_power: 0,
+            seed: None,
+            background: Background::default(),
+        }
+    }
+}
+
 /// How pages move by themselves, and how a crawl that was asked for goes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Background {

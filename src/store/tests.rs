@@ -12,29 +12,8 @@ mod running;
 pub(super) fn config(limit_bytes: u64) -> StoreConfig {
     // Under miri memory is zeroed at once, a byte at a time.
     let limit_bytes = if cfg!(miri) { limit_bytes.min(2 << 20) } else { limit_bytes };
-    StoreConfig {
-        limit_bytes,
-        threads: 1,
-        item_size_max: 1 << 20,
-        chunk_size_min: 48,
-        growth_factor: 1.25,
-        slab_sizes: Vec::new(),
-        slab_chunk_max: 512 << 10,
-        use_cas: true,
-        evict: true,
-        segmented: true,
-        hot_pct: 20,
-        warm_pct: 40,
-        hot_max_factor: 0.2,
-        warm_max_factor: 2.0,
-        temporary_ttl: None,
-        preallocate: false,
-        track_sizes: true,
-        crawler: true,
-        hash_power: 0,
-        seed: Some(42),
-        background: Background::default(),
-    }
+    let (threads, seed, track_sizes) = (1, Some(42), true);
+    StoreConfig { limit_bytes, threads, seed, track_sizes, ..StoreConfig::default() }
 }
 
 struct Driver {

@@ -7,7 +7,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use slabd::store::{ArithArgs, Counted, DeleteArgs, Deleted, Event, SetArgs, SetMode, SetRare};
-use slabd::store::{Background, Store, StoreConfig, Stored};
+use slabd::store::{Store, StoreConfig, Stored};
 
 use crate::rng::Rng;
 use crate::store_ops::{Compare, Content, Life, Mode, Op, PATTERN_PLACES, Terms};
@@ -79,24 +79,9 @@ pub fn config(pages: usize) -> StoreConfig {
         limit_bytes: (pages * PAGE) as u64,
         threads: 1,
         item_size_max: 290_000,
-        chunk_size_min: 48,
-        growth_factor: 1.25,
-        slab_sizes: Vec::new(),
-        slab_chunk_max: 512 << 10,
-        use_cas: true,
-        evict: true,
-        segmented: true,
-        hot_pct: 20,
-        warm_pct: 40,
-        hot_max_factor: 0.2,
-        warm_max_factor: 2.0,
-        temporary_ttl: None,
-        preallocate: false,
         track_sizes: true,
-        crawler: true,
-        hash_power: 0,
         seed: Some(7),
-        background: Background::default(),
+        ..StoreConfig::default()
     }
 }
 

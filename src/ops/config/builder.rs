@@ -9,7 +9,7 @@ use super::error::{ConfigError, EXIT_FAILURE, EXIT_USAGE, Origin};
 use super::suboptions::SubOptions;
 use super::{Config, Dialect, ListenAddress, auth, listen, number, unsupported};
 use crate::ops::args::{Flag, Opt};
-use crate::store::{Background, StoreConfig};
+use crate::store::StoreConfig;
 
 /// memcached's and everyone's port.
 const PORT_DEFAULT: i32 = 11211;
@@ -291,29 +291,7 @@ impl Builder {
 
 fn defaults() -> Config {
     Config {
-        store: StoreConfig {
-            limit_bytes: 64 << 20,
-            threads: 4,
-            item_size_max: 1 << 20,
-            chunk_size_min: 48,
-            growth_factor: 1.25,
-            slab_sizes: Vec::new(),
-            slab_chunk_max: 512 << 10,
-            use_cas: true,
-            evict: true,
-            segmented: true,
-            hot_pct: 20,
-            warm_pct: 40,
-            hot_max_factor: 0.2,
-            warm_max_factor: 2.0,
-            temporary_ttl: None,
-            preallocate: false,
-            track_sizes: false,
-            crawler: true,
-            hash_power: 0,
-            seed: None,
-            background: Background::default(),
-        },
+        store: StoreConfig::default(),
         listen: Vec::new(),
         listen_text: None,
         port: PORT_DEFAULT,
