@@ -205,3 +205,30 @@ fn a_long_pipeline_takes_turns_with_others() {
     assert_eq!(world.conns[greedy].stream.written, b"END\r\n".repeat(1000));
     assert_eq!(world.shared.workers[0].conn_yields.get(), 49);
 }
+
+/// What others wait for while a dump goes on is work, so work is counted: items listed and bytes
+/// made in one turn, even if every key is as long as can be and all of it is escaped.
+#[test]
+fn a_turn_of_a_dump_is_short_however_many_items_there_are() {
+    const ITEMS: usize = 4000;
+    const LINE_MAX: usize = 3 * 250 + 200;
+    // Two steps of 64 items, and a bucket more each.
+    const LISTED_MAX: usize = 2 * (64 + 36);
+    let mut world = world();
+    let sets: String =
+        (0..ITEMS).map(|n| format!("set {n:#<250} 0 0 1 noreply\r\nx\r\n")).collect();
+    assert_eq!(world.hear(sets.as_bytes(), usize::MAX, usize::MAX), b"");
+    let token = world.connect(b"lru_crawler metadump all\r\n", &[usize::MAX]);
+    world.wake(token);
+    let (mut turns, mut listed) = (0, 0);
+    while !world.ready.is_empty() {
+        let before = world.conns[token].stream.written.len();
+        world.stage();
+        let made = &world.conns[token].stream.written[before..];
+        let lines = made.iter().filter(|&&byte| byte == b'\n').count();
+        assert!(lines <= LISTED_MAX && made.len() <= LISTED_MAX * LINE_MAX, "{lines} lines");
+        (turns, listed) = (turns + 1, listed + lines);
+    }
+    assert_eq!(listed, ITEMS + 2, "OK, every item, END");
+    assert!(turns > ITEMS / LISTED_MAX);
+}
