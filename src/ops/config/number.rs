@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use super::error::{ConfigError, EXIT_FAILURE};
 
 /// A whole number in `range`, or what is wrong. `message` is memcached's text for a value that is
-/// out of range; empty: it has none, and one is made.
+/// out of range; empty: it has none, and one is made, as where it speaks of small values only.
 pub fn whole(
     option: &str,
     text: &str,
@@ -15,7 +15,11 @@ pub fn whole(
 ) -> Result<i64, ConfigError> {
     let error = || {
         let allowed = format!("a whole number from {} to {}", range.start(), range.end());
+        let too_large = digits(text).is_some_and(|number| number > *range.end());
         let message = match message {
+            given if too_large && given.ends_with("greater than 0") => {
+                format!("The value of {option} is too large")
+            }
             "" => format!("Invalid value for {option}"),
             given => given.to_owned(),
         };

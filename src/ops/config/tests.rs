@@ -134,10 +134,11 @@ fn options_out_of_range_have_memcacheds_text_and_code() {
         (&["-f", "-2"], "Factor must be greater than 1", 1),
         (&["-f", "inf"], "Factor must be greater than 1", 1),
         (&["-n", "0"], "Chunk size must be greater than 0", 1),
-        (&["-n", "16385"], "Chunk size must be greater than 0", 1),
+        (&["-n", "16385"], "The value of -n is too large", 1),
+        (&["-c", "10000000"], "The value of -c is too large", 1),
         (&["-D", ""], "No delimiter specified", 1),
         (&["-t", "0"], "Number of threads must be greater than 0", 1),
-        (&["-t", "1025"], "Number of threads must be greater than 0", 1),
+        (&["-t", "1025"], "The value of -t is too large", 1),
         (&["-R", "0"], "Number of requests per event must be greater than 0", 1),
         (
             &["-B", "foo"],
