@@ -8,4 +8,10 @@ if ! cargo +nightly miri --version >/dev/null 2>&1; then
     exit 3
 fi
 # Isolation off: the seed of the key hash comes from the system.
-MIRIFLAGS="${MIRIFLAGS:--Zmiri-disable-isolation}" cargo +nightly miri test --lib store::
+export MIRIFLAGS="${MIRIFLAGS:--Zmiri-disable-isolation}"
+if cargo nextest --version >/dev/null 2>&1; then
+    # A process a test: as many at once as there are cores.
+    cargo +nightly miri nextest run --lib -E 'test(store::)'
+else
+    cargo +nightly miri test --lib store::
+fi
