@@ -1,7 +1,5 @@
 //! Every packet, cut at every point: the answer must not depend on how the bytes arrive.
 
-use std::time::Duration;
-
 use crate::common::{Client, Packet, Server, pattern};
 use crate::op;
 
@@ -27,12 +25,6 @@ fn script() -> Vec<(Packet, Option<u16>)> {
     ]
 }
 
-/// Let the server see the first piece alone. It may sometimes see both at once: then the test is
-/// weaker, never wrong.
-fn pause() {
-    std::thread::sleep(Duration::from_micros(300));
-}
-
 #[track_caller]
 fn expect(c: &mut Client, packet: &Packet, status: Option<u16>) {
     if let Some(status) = status {
@@ -49,9 +41,7 @@ fn every_packet_in_two_pieces_cut_anywhere() {
     for (packet, status) in script() {
         let bytes = packet.bytes();
         for cut in 1..bytes.len() {
-            c.send(&bytes[..cut]);
-            pause();
-            c.send(&bytes[cut..]);
+            c.send_cut(&bytes, cut);
             expect(&mut c, &packet, status);
         }
     }
@@ -64,10 +54,7 @@ fn the_whole_script_in_pieces_of_any_size() {
     let bytes: Vec<u8> = script().iter().flat_map(|(packet, _)| packet.bytes()).collect();
     for size in [1, 2, 3, 7, 23, 24, 25, 31, 64, 100, 1000] {
         let mut c = server.client();
-        for piece in bytes.chunks(size) {
-            c.send(piece);
-            pause();
-        }
+        c.send_in_pieces(&bytes, size);
         for (packet, status) in script() {
             expect(&mut c, &packet, status);
         }
@@ -86,9 +73,7 @@ fn a_large_set_in_two_pieces() {
     let near = |at: usize| at - 3..at + 3;
     let cuts = (1..40).chain(near(16_384)).chain(near(65_536)).chain(near(65_569));
     for cut in cuts.chain(near(131_072)).chain(end - 30..end) {
-        c.send(&bytes[..cut]);
-        pause();
-        c.send(&bytes[cut..]);
+        c.send_cut(&bytes, cut);
         assert_eq!((c.packet().status, c.packet().opcode), (0, op::NOOP));
     }
     assert!(c.ask(&Packet::keyed(op::GET, "k")).value == value);

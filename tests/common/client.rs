@@ -13,6 +13,9 @@ use super::readable;
 /// How long an expected answer may take. Generous: it is only ever waited out by a failing test.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
 
+/// How long a server is given to see a piece alone.
+const SEEN: Duration = Duration::from_micros(300);
+
 /// A connection.
 pub struct Client {
     socket: Socket,
@@ -54,6 +57,21 @@ impl Client {
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Client {
         if let Err(error) = self.socket.write_all(bytes.as_ref()) {
             panic!("sending {} bytes: {error}", bytes.as_ref().len());
+        }
+        self
+    }
+    /// Say `bytes` in two pieces, cut there. The server may sometimes see both at once: then a test
+    /// is weaker, never wrong.
+    pub fn send_cut(&mut self, bytes: &[u8], cut: usize) -> &mut Client {
+        self.send(&bytes[..cut]);
+        std::thread::sleep(SEEN);
+        self.send(&bytes[cut..])
+    }
+    /// Say `bytes` in pieces of `size`, each, as above, seen alone.
+    pub fn send_in_pieces(&mut self, bytes: &[u8], size: usize) -> &mut Client {
+        for piece in bytes.chunks(size) {
+            self.send(piece);
+            std::thread::sleep(SEEN);
         }
         self
     }

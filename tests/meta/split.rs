@@ -1,7 +1,5 @@
 //! Every request, cut at every point: the answer must not depend on how the bytes arrive.
 
-use std::time::Duration;
-
 use crate::common::{Client, Server};
 
 /// Requests whose answers do not depend on what ran before, given `ms k` in front.
@@ -22,12 +20,6 @@ const REQUESTS: [(&str, &str); 14] = [
     ("mg Zm9v b k\n", "EN kZm9v b\r\n"),
 ];
 
-/// Let the server see the first piece alone. It may sometimes see both at once: then the test is
-/// weaker, never wrong.
-fn pause() {
-    std::thread::sleep(Duration::from_micros(300));
-}
-
 fn client(server: &Server) -> Client {
     let mut c = server.client();
     c.send(REQUESTS[0].0).expect(REQUESTS[0].1);
@@ -43,9 +35,7 @@ fn every_request_in_two_pieces_cut_anywhere() {
     let mut c = client(&server);
     for (request, reply) in REQUESTS {
         for cut in 1..request.len() {
-            c.send(&request[..cut]);
-            pause();
-            c.send(&request[cut..]).expect(reply);
+            c.send_cut(request.as_bytes(), cut).expect(reply);
         }
     }
     c.expect_in_sync();
@@ -61,10 +51,7 @@ fn the_whole_script_in_pieces_of_any_size() {
     let replies: String = REQUESTS.iter().map(|(_, reply)| *reply).collect();
     for size in [1, 2, 3, 5, 7, 11, 16, 17, 31, 64, 100, 1000] {
         let mut c = client(&server);
-        for piece in script.as_bytes().chunks(size) {
-            c.send(piece);
-            pause();
-        }
+        c.send_in_pieces(script.as_bytes(), size);
         c.expect(&replies);
         c.expect_in_sync();
     }

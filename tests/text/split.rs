@@ -1,7 +1,5 @@
 //! Every request, cut at every point: the answer must not depend on how the bytes arrive.
 
-use std::time::Duration;
-
 use crate::common::{Client, Server, pattern};
 
 /// Requests whose answers do not depend on what ran before, given one `set k` in front.
@@ -27,12 +25,6 @@ const REQUESTS: [(&str, &str); 19] = [
     ("touch k x\r\n", "CLIENT_ERROR invalid exptime argument\r\n"),
 ];
 
-/// Let the server see the first piece alone. It may sometimes see both at once: then the test is
-/// weaker, never wrong.
-fn pause() {
-    std::thread::sleep(Duration::from_micros(300));
-}
-
 fn client(server: &Server) -> Client {
     let mut c = server.client();
     c.send(REQUESTS[0].0).expect(REQUESTS[0].1);
@@ -45,9 +37,7 @@ fn every_request_in_two_pieces_cut_anywhere() {
     let mut c = client(&server);
     for (request, reply) in REQUESTS {
         for cut in 1..request.len() {
-            c.send(&request[..cut]);
-            pause();
-            c.send(&request[cut..]).expect(reply);
+            c.send_cut(request.as_bytes(), cut).expect(reply);
         }
     }
     c.expect_in_sync();
@@ -58,10 +48,7 @@ fn every_request_byte_by_byte() {
     let server = Server::start();
     let mut c = client(&server);
     for (request, reply) in REQUESTS {
-        for byte in request.bytes() {
-            c.send([byte]);
-            pause();
-        }
+        c.send_in_pieces(request.as_bytes(), 1);
         c.expect(reply);
     }
     c.expect_in_sync();
@@ -74,10 +61,7 @@ fn the_whole_script_in_pieces_of_any_size() {
     let replies: String = REQUESTS.iter().map(|(_, reply)| *reply).collect();
     for size in [2, 3, 5, 7, 11, 16, 17, 31, 64, 100, 1000] {
         let mut c = client(&server);
-        for piece in script.as_bytes().chunks(size) {
-            c.send(piece);
-            pause();
-        }
+        c.send_in_pieces(script.as_bytes(), size);
         c.expect(&replies);
         c.expect_in_sync();
     }
@@ -110,9 +94,7 @@ fn a_large_set_in_two_pieces() {
     let near = |at: usize| at - 3..at + 3;
     let cuts = (1..40).chain(near(16_384)).chain(near(65_536)).chain(near(65_554));
     for cut in cuts.chain(near(131_072)).chain(end - 30..end) {
-        c.send(&bytes[..cut]);
-        pause();
-        c.send(&bytes[cut..]).expect("STORED\r\nEND\r\n");
+        c.send_cut(&bytes, cut).expect("STORED\r\nEND\r\n");
     }
     c.send("get k\r\n").expect("VALUE k 0 150000\r\n").expect(&value).expect("\r\nEND\r\n");
 }
@@ -126,9 +108,7 @@ fn a_refused_large_set_in_two_pieces() {
     let bytes = format!("set k 0 0 {}\r\n{body}\r\nget k\r\n", body.len());
     let end = bytes.len();
     for cut in [5, 22, 23, 24, 16_384, 65_536, 1_048_576, end - 10, end - 9, end - 8, end - 7] {
-        c.send(&bytes[..cut]);
-        pause();
-        c.send(&bytes[cut..]);
+        c.send_cut(bytes.as_bytes(), cut);
         c.expect("SERVER_ERROR object too large for cache\r\nEND\r\n");
     }
     c.expect_in_sync();
