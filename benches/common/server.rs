@@ -85,7 +85,18 @@ impl Server {
         memory_mb: u32,
         connections: usize,
     ) -> io::Result<Server> {
-        let mut launch = Launch::new(kind, programs, memory_mb)?;
+        Server::start_under(&[], kind, programs, memory_mb, connections)
+    }
+
+    /// The same by way of a program that runs other programs.
+    pub fn start_under(
+        wrapper: &[&str],
+        kind: Kind,
+        programs: &Programs,
+        memory_mb: u32,
+        connections: usize,
+    ) -> io::Result<Server> {
+        let mut launch = Launch::new(wrapper, kind, programs, memory_mb)?;
         launch.command.args(["-c", &(connections + 100).to_string()]);
         let child = spawn_on_server_core(&mut launch.command)?;
         launch.answering(child)
@@ -99,7 +110,7 @@ impl Server {
         memory_mb: u32,
         options: &[String],
     ) -> io::Result<Server> {
-        let mut launch = Launch::new(kind, programs, memory_mb)?;
+        let mut launch = Launch::new(&[], kind, programs, memory_mb)?;
         let child = spawn(launch.command.args(options))?;
         launch.answering(child)
     }
@@ -248,14 +259,26 @@ struct Launch {
 }
 
 impl Launch {
-    fn new(kind: Kind, programs: &Programs, memory_mb: u32) -> io::Result<Launch> {
+    fn new(
+        wrapper: &[&str],
+        kind: Kind,
+        programs: &Programs,
+        memory_mb: u32,
+    ) -> io::Result<Launch> {
         let program = match kind {
             Kind::Slabd => &programs.slabd,
             Kind::Memcached | Kind::Tuned => &programs.memcached,
             Kind::Echo => unreachable!("the echo server is started for a workload"),
         };
         let port = free_port()?;
-        let mut command = Command::new(program);
+        let mut command = match wrapper {
+            [] => Command::new(program),
+            [first, rest @ ..] => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(program);
+                command
+            }
+        };
         command.args(["-t", "1", "-U", "0", "-l", "127.0.0.1", "-p", &port.to_string()]);
         command.args(["-m", &memory_mb.to_string()]).args(kind.extra_options());
         if fs::metadata("/proc/self")?.uid() == 0 {

@@ -4,7 +4,8 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use crate::workloads::{self, FILLED, KEY_LEN, KeySet, Kind, Picks, REWRITTEN, Verb, Workload};
+use crate::dialects;
+use crate::workloads::{Dialect, FILLED, KEY_LEN, KeySet, Kind, Picks, REWRITTEN, Verb, Workload};
 
 /// What is in flight at once: below what sockets buffer, so neither side can wait for the other.
 const IN_FLIGHT_BYTES: usize = 16 << 10;
@@ -33,17 +34,19 @@ impl Client {
     /// Stores every key of the set, and reads all of them back.
     pub fn fill(&mut self, set: &KeySet, progress: impl Fn(&str, u32)) -> io::Result<()> {
         let at_once = (IN_FLIGHT_BYTES / (KEY_LEN + set.value_len)).max(1);
+        let text = Dialect::Text;
         let indices: Vec<u32> = (0..set.keys).collect();
         for keys in indices.chunks(at_once) {
             for &key in keys {
-                workloads::push_set(key, FILLED, set.value_len, &mut self.request);
-                workloads::push_reply(Kind::Set, &[], FILLED, set.value_len, &mut self.expected);
+                let (len, expected) = (set.value_len, &mut self.expected);
+                dialects::push_set(text, key, FILLED, len, &mut self.request);
+                dialects::push_reply(text, Kind::Set, &[], FILLED, len, expected);
             }
-            self.exchange()?;
+            self.exchange(text)?;
             progress("filling", keys[0]);
         }
         for keys in indices.chunks(at_once.min(100)) {
-            self.ask(Kind::Get, keys, FILLED, set.value_len)?;
+            self.ask((text, Kind::Get), keys, FILLED, set.value_len)?;
             progress("reading back", keys[0]);
         }
         Ok(())
@@ -51,14 +54,14 @@ impl Client {
 
     /// Plays the first requests of a workload and checks the answers; what was set is read back.
     pub fn check(&mut self, workload: &Workload, seed: u64) -> io::Result<()> {
-        let value_len = workload.key_set.value_len;
+        let (dialect, value_len) = (workload.dialect, workload.key_set.value_len);
         let mut picks = Picks::new(workload, seed);
         let keys_each = if let Verb::MultiGet { keys } = workload.verb { keys } else { 1 };
         for _ in 0..CHECKED_KEYS.min(CHECKED_BYTES / value_len) / keys_each {
             let kind = picks.next();
-            self.ask(kind, &picks.keys, FILLED, value_len)?;
+            self.ask((dialect, kind), &picks.keys, FILLED, value_len)?;
             if kind == Kind::Set {
-                self.ask(Kind::Get, &picks.keys, REWRITTEN, value_len)?;
+                self.ask((dialect, Kind::Get), &picks.keys, REWRITTEN, value_len)?;
             }
         }
         Ok(())
@@ -66,29 +69,35 @@ impl Client {
 
     fn ask(
         &mut self,
-        kind: Kind,
+        (dialect, kind): (Dialect, Kind),
         keys: &[u32],
         generation: u8,
         value_len: usize,
     ) -> io::Result<()> {
-        workloads::push_request(kind, keys, value_len, &mut self.request);
-        workloads::push_reply(kind, keys, generation, value_len, &mut self.expected);
-        self.exchange()
+        let (request, expected) = (&mut self.request, &mut self.expected);
+        dialects::push_request(dialect, kind, keys, value_len, request);
+        dialects::push_reply(dialect, kind, keys, generation, value_len, expected);
+        self.exchange(dialect)
     }
 
     /// Sends the request and compares what comes back. A value that was filled may have been
     /// rewritten by an earlier workload since.
-    fn exchange(&mut self) -> io::Result<()> {
+    fn exchange(&mut self, dialect: Dialect) -> io::Result<()> {
         self.stream.write_all(&self.request)?;
         self.reply.resize(self.expected.len(), 0);
         let mut have = 0;
         let same = |(&want, &got): (&u8, &u8)| want == got || (want == FILLED && got == REWRITTEN);
         while have < self.expected.len() {
             let outcome = self.stream.read(&mut self.reply[have..]);
-            let read = have..have + *outcome.as_ref().unwrap_or(&0);
-            have = read.end;
-            let (want, got) = (&self.expected[read.clone()], &self.reply[read]);
-            let right = want == got || want.iter().zip(got).all(same);
+            have += *outcome.as_ref().unwrap_or(&0);
+            let whole = have == self.expected.len();
+            if whole && dialect == Dialect::Binary {
+                dialects::blank_cas(&mut self.reply);
+            }
+            let (want, got) = (&self.expected[..have], &self.reply[..have]);
+            // A line of text that is wrong is seen before the rest of the answer stays away.
+            let judged = whole || dialect != Dialect::Binary;
+            let right = !judged || want == got || want.iter().zip(got).all(same);
             if !right || matches!(outcome, Ok(0) | Err(_)) {
                 return Err(self.wrong(have, outcome.err()));
             }

@@ -11,7 +11,8 @@ use std::time::Duration;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 
-use crate::workloads::{self, FILLED, Kind, Verb, Workload};
+use crate::dialects;
+use crate::workloads::{FILLED, Kind, Verb, Workload};
 
 /// Larger than any pipeline of small requests, and than a value of 100 KiB.
 const READ_BYTES: usize = 256 << 10;
@@ -66,10 +67,10 @@ fn frames(workload: &Workload) -> Vec<Frame> {
         Verb::MultiGet { keys } => (&[Kind::Get], keys),
     };
     let frame = |&kind| {
-        let value_len = workload.key_set.value_len;
+        let (dialect, value_len) = (workload.dialect, workload.key_set.value_len);
         let (mut request, mut reply) = (Vec::new(), Vec::new());
-        workloads::push_request(kind, &vec![0; keys], value_len, &mut request);
-        workloads::push_reply(kind, &vec![0; keys], FILLED, value_len, &mut reply);
+        dialects::push_request(dialect, kind, &vec![0; keys], value_len, &mut request);
+        dialects::push_reply(dialect, kind, &vec![0; keys], FILLED, value_len, &mut reply);
         Frame { first: request[0], request_len: request.len(), reply }
     };
     kinds.iter().map(frame).collect()

@@ -195,9 +195,8 @@ impl<'a> Load<'a> {
             };
             let batch = &self.script.batches[connection.batch];
             let whole = connection.awaited == len;
-            if connection.awaited < len
-                || (whole && !batch.tail.ends_with(last(&self.input[..len])))
-            {
+            let as_known = |tail: [u8; 4]| tail.ends_with(last(&self.input[..len]));
+            if connection.awaited < len || (whole && !batch.tail.is_none_or(as_known)) {
                 return Err(self.unexpected(len));
             }
             connection.awaited -= len;

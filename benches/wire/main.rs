@@ -9,9 +9,11 @@
 #[allow(dead_code, reason = "shared with the replay bench")]
 mod canvas;
 mod client;
+mod dialects;
 mod echo;
 mod footprint;
 mod histogram;
+mod instructions;
 mod load;
 #[path = "../common/machine.rs"]
 mod machine;
@@ -87,4 +89,8 @@ fn leave_out_what_is_missing(options: &mut Options) {
         eprintln!("fewer than two cores of our own: nothing is pinned, ratios will be poor");
     }
     server::leave_out_what_is_missing(&mut options.servers, &options.programs);
+    if options.instructions && !instructions::available() {
+        eprintln!("valgrind not found: instructions are not counted");
+        options.instructions = false;
+    }
 }

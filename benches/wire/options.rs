@@ -27,6 +27,8 @@ usage: cargo bench --bench wire -- [OPTIONS] [speed|memory|idle|all]
   --items N              for memory (2000000)
   --idle N               connections for idle (10000)
   --syscalls             also count system calls a request, with perf
+  --instructions         also count instructions a request in user space, with callgrind, on key
+                         sets of 10 000 keys or fewer
   --slabd PATH           the program (the one cargo built)
   --memcached PATH       the program (memcached)
   --markdown             print tables in Markdown
@@ -61,6 +63,7 @@ pub struct Options {
     pub items: u32,
     pub idle: usize,
     pub syscalls: bool,
+    pub instructions: bool,
     pub programs: Programs,
     pub markdown: bool,
     pub out: Option<PathBuf>,
@@ -82,6 +85,7 @@ impl Options {
             items: 2_000_000,
             idle: 10_000,
             syscalls: false,
+            instructions: false,
             programs: Programs {
                 slabd: env!("CARGO_BIN_EXE_slabd").into(),
                 memcached: "memcached".into(),
@@ -111,6 +115,7 @@ impl Options {
                 "--big" => options.big = true,
                 "--quick" => options.quick = true,
                 "--syscalls" => options.syscalls = true,
+                "--instructions" => options.instructions = true,
                 "--markdown" => options.markdown = true,
                 "--slabd" => options.programs.slabd = value()?.into(),
                 "--memcached" => options.programs.memcached = value()?.into(),

@@ -165,6 +165,9 @@ impl Row {
     }
 }
 
+/// What was counted of some cells.
+type Figure = fn(&Cell) -> Option<f64>;
+
 fn speed_table(rows: &[Row]) -> Table {
     let Some(first) = rows.first() else { return Table::default() };
     let present = |&(above, below): &(Kind, Kind)| first.ratio(above, below).is_some();
@@ -172,7 +175,11 @@ fn speed_table(rows: &[Row]) -> Table {
     // memcached beside echo only says something about the instrument.
     let wanted = |pair: &(Kind, Kind)| !slabd_runs || *pair != (Kind::Memcached, Kind::Echo);
     let ratios: Vec<_> = RATIOS.into_iter().filter(present).filter(wanted).collect();
-    let counted = first.cells.iter().any(|cell| cell.syscalls.is_some());
+    let counts: [(&str, Figure); 2] =
+        [("system calls", |cell| cell.syscalls), ("user instructions", |cell| cell.instructions)];
+    let cells = || rows.iter().flat_map(|row| &row.cells);
+    let counted = |count: &(&str, Figure)| cells().any(|cell| count.1(cell).is_some());
+    let counts: Vec<_> = counts.into_iter().filter(counted).collect();
 
     let mut table = Table::new(&["workload", "keys"]);
     for (above, below) in &ratios {
@@ -183,9 +190,7 @@ fn speed_table(rows: &[Row]) -> Table {
     table.head.push(format!("CPU µs: {names}"));
     table.head.push("user share".to_string());
     table.head.push("k requests/s".to_string());
-    if counted {
-        table.head.push("system calls".to_string());
-    }
+    table.head.extend(counts.iter().map(|(name, _)| name.to_string()));
     for cell in &first.cells {
         table.head.push(format!("{} p50/p99/p99.9 µs", cell.kind.name()));
     }
@@ -199,8 +204,8 @@ fn speed_table(rows: &[Row]) -> Table {
         cells.push(joined(&|cell| figure(cell.median(|s| s.cpu_us))));
         cells.push(joined(&|cell| format!("{:.2}", cell.median(|s| s.user_share))));
         cells.push(joined(&|cell| figure(cell.median(|s| s.per_second() / 1e3))));
-        if counted {
-            cells.push(joined(&|cell| cell.syscalls.map_or(String::new(), figure)));
+        for (_, count) in &counts {
+            cells.push(joined(&|cell| count(cell).map_or(String::new(), figure)));
         }
         for cell in &row.cells {
             let latency =

@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::client::Client;
+use crate::instructions;
 use crate::load::{self, Sample};
 use crate::options::Options;
 use crate::progress;
@@ -17,6 +18,8 @@ pub struct Cell {
     pub samples: Vec<Sample>,
     /// System calls a request, if counted.
     pub syscalls: Option<f64>,
+    /// Instructions a request in user space, if counted.
+    pub instructions: Option<f64>,
 }
 
 /// One workload, all servers.
@@ -33,12 +36,17 @@ pub fn measure(options: &Options) -> io::Result<Vec<Row>> {
         for &kind in options.servers.iter().filter(|&&kind| kind != Kind::Echo) {
             servers.push(start_filled(kind, group[0].key_set, options)?);
         }
+        let first = rows.len();
         for workload in group {
             if options.servers.contains(&Kind::Echo) {
                 servers.push(Server::start_echo(workload.name)?);
             }
             rows.push(measure_one(workload, &servers, options)?);
             servers.retain(|server| server.kind != Kind::Echo);
+        }
+        drop(servers);
+        if options.instructions {
+            instructions::add_to(&mut rows[first..], group[0].key_set, options)?;
         }
     }
     Ok(rows)
@@ -68,7 +76,12 @@ fn measure_one(
                 .check(workload, options.seed)
                 .map_err(|error| explain(workload, server, &error))?;
         }
-        cells.push(Cell { kind: server.kind, samples: Vec::new(), syscalls: None });
+        cells.push(Cell {
+            kind: server.kind,
+            samples: Vec::new(),
+            syscalls: None,
+            instructions: None,
+        });
     }
     for round in 0..options.rounds {
         let mut order: Vec<usize> = (0..servers.len()).collect();

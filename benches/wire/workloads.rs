@@ -1,9 +1,11 @@
-//! What is asked of the servers: key sets, workloads, and the bytes of each.
+//! What is asked of the servers: key sets, workloads, and their scripts.
 //!
 //! Keys are 16 bytes, values describe themselves (they follow from the key and a generation), so
 //! any reply can be checked. All requests of a workload are built before the clock starts, in an
 //! order drawn by a seeded generator; every batch knows how long its answer must be, so that the
 //! timed loop counts bytes and parses nothing.
+
+use crate::dialects;
 
 /// Bytes of every key.
 pub const KEY_LEN: usize = 16;
@@ -50,6 +52,27 @@ const LARGE: KeySet = key_set("100 KiB values", 1_000, 100 << 10);
 const BIG: KeySet =
     KeySet { name: "2 GiB", keys: 1 << 24, value_len: 100, memory_mb: 4096, big: true };
 
+/// What it is asked in.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Dialect {
+    /// Classic text.
+    Text,
+    /// The meta commands. A multi-get is so many quiet `mg` and an `mn`.
+    Meta {
+        /// Answers repeat the key, as classic ones do.
+        with_key: bool,
+    },
+    /// Packets. A multi-get is so many `getkq` and a `noop`.
+    Binary,
+}
+
+impl Dialect {
+    /// What stands behind every value.
+    pub fn value_end(self) -> &'static [u8] {
+        if self == Dialect::Binary { b"" } else { b"\r\n" }
+    }
+}
+
 /// What one request asks.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Verb {
@@ -70,6 +93,7 @@ pub enum Verb {
 pub struct Workload {
     pub name: &'static str,
     pub key_set: &'static KeySet,
+    pub dialect: Dialect,
     pub verb: Verb,
     /// Requests sent in one write, and awaited together.
     pub depth: usize,
@@ -80,16 +104,28 @@ pub struct Workload {
 const MIX: Verb = Verb::Mix { sets_percent: 10 };
 const MULTI: Verb = Verb::MultiGet { keys: 100 };
 
+const TEXT: Dialect = Dialect::Text;
+const META: Dialect = Dialect::Meta { with_key: false };
+const META_KEYS: Dialect = Dialect::Meta { with_key: true };
+const BINARY: Dialect = Dialect::Binary;
+
 const fn row(name: &'static str, key_set: &'static KeySet, verb: Verb, depth: usize) -> Workload {
-    Workload { name, key_set, verb, depth, quick: false }
+    Workload { name, key_set, dialect: TEXT, verb, depth, quick: false }
 }
 
-const fn quick(name: &'static str, key_set: &'static KeySet, verb: Verb, depth: usize) -> Workload {
-    Workload { name, key_set, verb, depth, quick: true }
+impl Workload {
+    /// The same in another dialect.
+    const fn speaking(self, dialect: Dialect) -> Workload {
+        Workload { dialect, ..self }
+    }
+    /// Part of the smoke run.
+    const fn quick(self) -> Workload {
+        Workload { quick: true, ..self }
+    }
 }
 
 /// Every workload, in the order of the table; those of one key set stand together.
-pub static WORKLOADS: [Workload; 27] = [
+pub static WORKLOADS: [Workload; 42] = [
     row("get", &MILLION, Verb::Get, 1),
     row("set", &MILLION, Verb::Set, 1),
     row("mix", &MILLION, MIX, 1),
@@ -98,12 +134,27 @@ pub static WORKLOADS: [Workload; 27] = [
     row("mix-p32", &MILLION, MIX, 32),
     row("miss-p32", &MILLION, Verb::Miss, 32),
     row("mget100", &MILLION, MULTI, 1),
-    quick("get-10k", &SMALL, Verb::Get, 1),
-    quick("set-10k", &SMALL, Verb::Set, 1),
-    quick("mix-10k", &SMALL, MIX, 1),
-    quick("get-p32-10k", &SMALL, Verb::Get, 32),
-    quick("set-p32-10k", &SMALL, Verb::Set, 32),
-    quick("mget100-10k", &SMALL, MULTI, 1),
+    row("mg", &MILLION, Verb::Get, 1).speaking(META),
+    row("mg-p32", &MILLION, Verb::Get, 32).speaking(META),
+    row("ms-p32", &MILLION, Verb::Set, 32).speaking(META),
+    row("mgq100", &MILLION, MULTI, 1).speaking(META),
+    row("mgkq100", &MILLION, MULTI, 1).speaking(META_KEYS),
+    row("bget", &MILLION, Verb::Get, 1).speaking(BINARY),
+    row("bget-p32", &MILLION, Verb::Get, 32).speaking(BINARY),
+    row("bset-p32", &MILLION, Verb::Set, 32).speaking(BINARY),
+    row("getkq100", &MILLION, MULTI, 1).speaking(BINARY),
+    row("get-10k", &SMALL, Verb::Get, 1).quick(),
+    row("set-10k", &SMALL, Verb::Set, 1).quick(),
+    row("mix-10k", &SMALL, MIX, 1).quick(),
+    row("get-p32-10k", &SMALL, Verb::Get, 32).quick(),
+    row("set-p32-10k", &SMALL, Verb::Set, 32).quick(),
+    row("mget100-10k", &SMALL, MULTI, 1).quick(),
+    row("mg-p32-10k", &SMALL, Verb::Get, 32).speaking(META).quick(),
+    row("ms-p32-10k", &SMALL, Verb::Set, 32).speaking(META).quick(),
+    row("mgkq100-10k", &SMALL, MULTI, 1).speaking(META_KEYS).quick(),
+    row("bget-p32-10k", &SMALL, Verb::Get, 32).speaking(BINARY).quick(),
+    row("bset-p32-10k", &SMALL, Verb::Set, 32).speaking(BINARY).quick(),
+    row("getkq100-10k", &SMALL, MULTI, 1).speaking(BINARY).quick(),
     row("get-p32-10B", &TEN_BYTES, Verb::Get, 32),
     row("set-p32-10B", &TEN_BYTES, Verb::Set, 32),
     row("get-p32-100B", &HUNDRED_BYTES, Verb::Get, 32),
@@ -111,8 +162,8 @@ pub static WORKLOADS: [Workload; 27] = [
     row("get-1KiB", &KIBIBYTE, Verb::Get, 1),
     row("get-p32-1KiB", &KIBIBYTE, Verb::Get, 32),
     row("set-p32-1KiB", &KIBIBYTE, Verb::Set, 32),
-    quick("get-100KiB", &LARGE, Verb::Get, 1),
-    quick("set-100KiB", &LARGE, Verb::Set, 1),
+    row("get-100KiB", &LARGE, Verb::Get, 1).quick(),
+    row("set-100KiB", &LARGE, Verb::Set, 1).quick(),
     row("get-2GiB", &BIG, Verb::Get, 1),
     row("get-p32-2GiB", &BIG, Verb::Get, 32),
     row("set-p32-2GiB", &BIG, Verb::Set, 32),
@@ -158,48 +209,6 @@ fn digits(mut number: u32) -> [u8; 12] {
         number /= 10;
     }
     text
-}
-
-/// Appends one request in classic text. Other dialects will be siblings of this function and of
-/// [`push_reply`].
-pub fn push_request(kind: Kind, keys: &[u32], value_len: usize, out: &mut Vec<u8>) {
-    if kind == Kind::Set {
-        push_set(keys[0], REWRITTEN, value_len, out);
-        return;
-    }
-    out.extend_from_slice(b"get");
-    for &key in keys {
-        out.push(b' ');
-        push_key(key, kind, out);
-    }
-    out.extend_from_slice(b"\r\n");
-}
-
-/// Appends a set of key `index` with its value.
-pub fn push_set(index: u32, generation: u8, value_len: usize, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"set ");
-    push_key(index, Kind::Set, out);
-    out.extend_from_slice(format!(" 0 0 {value_len}\r\n").as_bytes());
-    push_value(index, generation, value_len, out);
-    out.extend_from_slice(b"\r\n");
-}
-
-/// Appends the answer that a request must get, values being of `generation`.
-pub fn push_reply(kind: Kind, keys: &[u32], generation: u8, value_len: usize, out: &mut Vec<u8>) {
-    match kind {
-        Kind::Set => out.extend_from_slice(b"STORED\r\n"),
-        Kind::Miss => out.extend_from_slice(b"END\r\n"),
-        Kind::Get => {
-            for &key in keys {
-                out.extend_from_slice(b"VALUE ");
-                push_key(key, kind, out);
-                out.extend_from_slice(format!(" 0 {value_len}\r\n").as_bytes());
-                push_value(key, generation, value_len, out);
-                out.extend_from_slice(b"\r\n");
-            }
-            out.extend_from_slice(b"END\r\n");
-        }
-    }
 }
 
 /// SplitMix64: small, seeded, uniform enough to pick keys.
@@ -257,8 +266,8 @@ pub struct Batch {
     pub start: usize,
     pub end: usize,
     pub reply_len: usize,
-    /// The last bytes of the answer.
-    pub tail: [u8; 4],
+    /// The last bytes of the answer; `None` where it ends in a CAS, which nobody can know.
+    pub tail: Option<[u8; 4]>,
 }
 
 /// All bytes of a workload, ready to send.
@@ -272,7 +281,7 @@ pub struct Script {
 impl Script {
     /// Builds the script; the same seed gives the same bytes. One for a smoke run is short.
     pub fn build(workload: &Workload, seed: u64, smoke: bool) -> Script {
-        let value_len = workload.key_set.value_len;
+        let (dialect, value_len) = (workload.dialect, workload.key_set.value_len);
         let mut picks = Picks::new(workload, seed);
         let mut script = Script { bytes: Vec::new(), batches: Vec::new(), depth: workload.depth };
         let full = SCRIPT_KEYS.max(2 * workload.key_set.keys as usize);
@@ -285,10 +294,12 @@ impl Script {
             reply.clear();
             for _ in 0..workload.depth {
                 let kind = picks.next();
-                push_request(kind, &picks.keys, value_len, &mut script.bytes);
-                push_reply(kind, &picks.keys, FILLED, value_len, &mut reply);
+                dialects::push_request(dialect, kind, &picks.keys, value_len, &mut script.bytes);
+                let keys = &picks.keys;
+                dialects::push_reply(dialect, kind, keys, FILLED, value_len, &mut reply);
             }
-            let tail = *reply.last_chunk().expect("every answer ends in a line");
+            let known = !(dialect == Dialect::Binary && workload.verb == Verb::Set);
+            let tail = reply.last_chunk().copied().filter(|_| known);
             let end = script.bytes.len();
             script.batches.push(Batch { start, end, reply_len: reply.len(), tail });
             if script.bytes.len() >= bytes_max {
