@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::{Context, Next, compared, exptime};
-use crate::protocol::{About, Delete, Exptime, Reply, Status, Style};
+use crate::protocol::{About, Delete, Exptime, Reply, Status, Style, mask};
 use crate::store::{DeleteArgs, Deleted, Keep, KeyHash, Session};
 
 /// Remove a key.
@@ -34,7 +34,7 @@ pub(super) fn delete(
 /// `md` with `I` or `x`: the item stays.
 fn keep(cx: &Context<'_>, style: Style<'_>) -> Option<Keep> {
     let Style::Meta(flags) = style else { return None };
-    flags.has_any(b"Ix").then(|| Keep {
+    flags.meets(mask(b"Ix")).then(|| Keep {
         invalidate: flags.has(b'I'),
         empty: flags.has(b'x').then(|| flags.client_flags()),
         deadline: flags.exptime(b'T').map(|e| exptime::deadline(e, cx.now, cx.shared.epoch_unix)),

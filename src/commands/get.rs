@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::{ClientState, Context, Next, exptime};
 use crate::protocol::limits::VALUE_IN_BUFFER_MAX;
-use crate::protocol::{Get, Keys, Reply, Style};
+use crate::protocol::{Get, Keys, Reply};
 use crate::store::{Deadline, KeyHash, PinId, Session};
 
 /// Item headers are fetched this many keys ahead of the key being answered: about one memory
@@ -21,71 +21,58 @@ const BUCKET_AHEAD: usize = 16;
 /// What stays the same over the keys of one lookup.
 struct Lookup<'c, 'x> {
     cx: &'c Context<'x>,
-    style: Style<'c>,
     touch: Option<Deadline>,
+    /// Prefixes are counted.
     detail: bool,
 }
 
-/// Answer as many keys as the output takes.
+/// A key on its way to its answer.
+#[derive(Clone, Copy)]
+struct Ahead<'a> {
+    key: &'a [u8],
+    hash: KeyHash,
+    /// Offset in the list behind it.
+    end: usize,
+}
+
+/// Answer as many keys as the output takes. `hash` is that of the first.
 #[inline]
 pub(super) fn get(
     cx: &Context<'_>,
     session: &mut Session<'_>,
     client: &mut ClientState,
     get: &Get<'_>,
-    style: Style<'_>,
-    hashes: &[KeyHash],
-    out: &mut Vec<u8>,
+    reply: Reply<'_>,
+    hash: Option<KeyHash>,
 ) -> Next {
     let touch = get.touch.map(|e| exptime::deadline(e, cx.now, cx.shared.epoch_unix));
-    let lookup = Lookup { cx, style, touch, detail: cx.shared.detail.load(Relaxed) };
-    let mut keys = get.keys.skip_to(client.resume_at);
-    // The hashes that were made for us: their buckets are on the way.
-    if hashes.len() > 1 {
-        hashes.iter().take(ITEM_AHEAD).for_each(|&hash| session.prefetch_item(hash));
-    }
-    for (i, &hash) in hashes.iter().enumerate() {
-        let Some(key) = keys.next() else { break };
-        if let Some(&ahead) = hashes.get(i + ITEM_AHEAD) {
-            session.prefetch_item(ahead);
+    let lookup = Lookup { cx, touch, detail: cx.shared.detail.load(Relaxed) };
+    match (get.keys.only(), hash) {
+        (Some(key), Some(hash)) if client.resume_at == 0 => {
+            let mut reply = reply;
+            if let Some(pin) = lookup.answer(session, key, hash, &mut reply) {
+                client.resume_at = key.len();
+                return Next::SendPinned(pin);
+            }
+            reply.end();
+            Next::Continue
         }
-        if let Some(pin) = lookup.answer(session, key, hash, out) {
-            client.resume_at = keys.offset();
-            return Next::SendPinned(pin);
-        }
-        if out.len() >= cx.output_max && more_keys(keys) {
-            client.resume_at = keys.offset();
-            return Next::Pause;
-        }
+        _ => lookup.answer_list(session, client, get.keys, reply),
     }
-    if more_keys(keys) {
-        return lookup.answer_unhashed(session, client, keys, out);
-    }
-    client.resume_at = 0;
-    Reply::new(style, out).end();
-    Next::Continue
-}
-
-/// Whether the list goes on.
-#[inline]
-fn more_keys(mut keys: Keys<'_>) -> bool {
-    keys.next().is_some()
 }
 
 impl Lookup<'_, '_> {
     /// Look one key up and answer it, if it is there. A long value is not answered but pinned.
-    #[inline]
+    #[inline(always)]
     fn answer(
         &self,
         session: &mut Session<'_>,
         key: &[u8],
         hash: KeyHash,
-        out: &mut Vec<u8>,
+        reply: &mut Reply<'_>,
     ) -> Option<PinId> {
-        let style = self.style;
         let found = session.get(key, hash, self.touch, self.cx.now, |mut hit| {
             let (flags, cas) = (hit.flags(), hit.cas());
-            let mut reply = Reply::new(style, out);
             if let Some(value) = hit.value() {
                 reply.hit_value(key, flags, cas, value);
                 return None;
@@ -110,44 +97,55 @@ impl Lookup<'_, '_> {
         self.cx.shared.prefixes().count_get(key, hit);
     }
 
-    /// The keys of a long list whose hashes were not made beforehand. `ahead` runs up to
-    /// `BUCKET_AHEAD` keys before `keys`; the hashes between the two wait in a ring.
-    fn answer_unhashed(
+    /// Answer the keys of a list from where the client stands. Keys are hashed, and their buckets
+    /// fetched, `BUCKET_AHEAD` keys before they are answered; a ring holds those in between.
+    fn answer_list(
         &self,
         session: &mut Session<'_>,
         client: &mut ClientState,
-        mut keys: Keys<'_>,
-        out: &mut Vec<u8>,
+        keys: Keys<'_>,
+        mut reply: Reply<'_>,
     ) -> Next {
         let store = self.cx.store;
-        let mut ring = [store.hash(b""); BUCKET_AHEAD];
-        let mut ahead = keys;
-        let (mut hashed, mut fetched, mut answered) = (0, 0, 0);
-        loop {
-            while hashed < answered + BUCKET_AHEAD {
-                let Some(key) = ahead.next() else { break };
-                ring[hashed % BUCKET_AHEAD] = store.hash(key);
-                store.prefetch_bucket(ring[hashed % BUCKET_AHEAD]);
-                hashed += 1;
+        let mut keys = keys.skip_to(client.resume_at);
+        let mut read = || {
+            let key = keys.next()?;
+            let hash = store.hash(key);
+            store.prefetch_bucket(hash);
+            Some(Ahead { key, hash, end: keys.offset() })
+        };
+        let mut ring = [Ahead { key: b"", hash: KeyHash::default(), end: 0 }; BUCKET_AHEAD];
+        let mut known = 0;
+        while known < BUCKET_AHEAD
+            && let Some(ahead) = read()
+        {
+            ring[known] = ahead;
+            known += 1;
+        }
+        ring[..known.min(ITEM_AHEAD)].iter().for_each(|ahead| session.prefetch_item(ahead.hash));
+        for at in 0.. {
+            if at == known {
+                break;
             }
-            while fetched < hashed.min(answered + ITEM_AHEAD) {
-                session.prefetch_item(ring[fetched % BUCKET_AHEAD]);
-                fetched += 1;
+            let Ahead { key, hash, end } = ring[at % BUCKET_AHEAD];
+            if let Some(ahead) = read() {
+                ring[at % BUCKET_AHEAD] = ahead;
+                known += 1;
             }
-            let resume_at = keys.offset();
-            let Some(key) = keys.next() else { break };
-            if out.len() >= self.cx.output_max {
-                client.resume_at = resume_at;
-                return Next::Pause;
+            if at + ITEM_AHEAD < known {
+                session.prefetch_item(ring[(at + ITEM_AHEAD) % BUCKET_AHEAD].hash);
             }
-            if let Some(pin) = self.answer(session, key, ring[answered % BUCKET_AHEAD], out) {
-                client.resume_at = keys.offset();
+            if let Some(pin) = self.answer(session, key, hash, &mut reply) {
+                client.resume_at = end;
                 return Next::SendPinned(pin);
             }
-            answered += 1;
+            if reply.len() >= self.cx.output_max && at + 1 < known {
+                client.resume_at = end;
+                return Next::Pause;
+            }
         }
         client.resume_at = 0;
-        Reply::new(self.style, out).end();
+        reply.end();
         Next::Continue
     }
 }

@@ -5,8 +5,12 @@
 
 use super::{ClientState, Context, Next, exptime};
 use crate::protocol::limits::VALUE_IN_BUFFER_MAX;
-use crate::protocol::{Exptime, Fetch, Flags, Reply, Shown, Style, Ttl};
+use crate::protocol::{Exptime, Fetch, Flags, Plain, Reply, Shown, Style, Ttl, mask};
 use crate::store::{Deadline, FetchArgs, Hit, KeyHash, PinId, Session};
+
+/// Flags of lookups that do nothing to the item, or show of it what it has not always, or have its
+/// value answered or not.
+const PECULIAR: u32 = !mask(b"vqOkfscPL");
 
 /// What a lookup does to the item it finds.
 #[derive(Debug, Clone, Copy, Default)]
@@ -25,7 +29,7 @@ struct Deeds {
 impl Deeds {
     #[inline]
     fn of(cx: &Context<'_>, asked: &Fetch<'_>, flags: &Flags<'_>) -> Self {
-        if !flags.has_any(b"TNR") {
+        if !flags.meets(mask(b"TNR")) {
             return Deeds::default();
         }
         let deadline = |e: Exptime| exptime::deadline(e, cx.now, cx.shared.epoch_unix);
@@ -39,7 +43,6 @@ impl Deeds {
     }
 
     /// What is seen of the item; what is to be done to it is done.
-    #[inline]
     fn apply<'k>(&self, now: u32, key: &'k [u8], hit: &mut Hit<'_>, created: bool) -> Shown<'k> {
         let before = hit.deadline();
         let (sent, stale) = (hit.is_won(), hit.is_stale());
@@ -102,6 +105,54 @@ pub(super) fn fetch(
         client.resume_at = 0; // its value is sent
         return Next::Continue;
     }
+    let found = match flags.meets(PECULIAR) {
+        false => look_up(cx, session, (asked.key, hash), flags, out),
+        true => look_closely(cx, session, (asked, hash), flags, out),
+    };
+    match found {
+        Some(None) => Next::Continue,
+        Some(Some(pin)) => {
+            client.resume_at = 1;
+            Next::SendPinned(pin)
+        }
+        None => {
+            Reply::new(Style::Meta(*flags), out).miss(asked.key);
+            Next::Continue
+        }
+    }
+}
+
+/// Nothing but the item's value and what describes it is asked for: nearly always it is just an
+/// item. What was found: a long value's pin, if there is one to be sent.
+#[inline]
+fn look_up(
+    cx: &Context<'_>,
+    session: &mut Session<'_>,
+    (key, hash): (&[u8], KeyHash),
+    flags: &Flags<'_>,
+    out: &mut Vec<u8>,
+) -> Option<Option<PinId>> {
+    let mut reply = Reply::new(Style::Meta(*flags), out);
+    session.get(key, hash, None, cx.now, |mut hit| {
+        if !hit.has_marks()
+            && let Some(value) = hit.value()
+        {
+            reply.found_plain(&Plain { key, flags: hit.flags(), cas: hit.cas(), value });
+            return None;
+        }
+        let shown = Deeds::default().apply(cx.now, key, &mut hit, false);
+        answer(&mut reply, flags, &shown, hit)
+    })
+}
+
+/// Any lookup.
+fn look_closely(
+    cx: &Context<'_>,
+    session: &mut Session<'_>,
+    (asked, hash): (&Fetch<'_>, KeyHash),
+    flags: &Flags<'_>,
+    out: &mut Vec<u8>,
+) -> Option<Option<PinId>> {
     let key = asked.key;
     let deeds = Deeds::of(cx, asked, flags);
     let args = FetchArgs {
@@ -112,25 +163,13 @@ pub(super) fn fetch(
         binary_key: flags.base64_key,
     };
     let mut reply = Reply::new(Style::Meta(*flags), out);
-    let found = session.fetch(key, hash, &args, cx.now, |mut hit, created| {
+    session.fetch(key, hash, &args, cx.now, |mut hit, created| {
         let shown = deeds.apply(cx.now, key, &mut hit, created);
         answer(&mut reply, flags, &shown, hit)
-    });
-    match found {
-        Some(None) => Next::Continue,
-        Some(Some(pin)) => {
-            client.resume_at = 1;
-            Next::SendPinned(pin)
-        }
-        None => {
-            reply.miss(key);
-            Next::Continue
-        }
-    }
+    })
 }
 
 /// The front of the answer, and the value if it is wanted: a long one is not answered but pinned.
-#[inline]
 fn answer(
     reply: &mut Reply<'_>,
     flags: &Flags<'_>,

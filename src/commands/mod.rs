@@ -96,24 +96,22 @@ pub enum Next {
     },
 }
 
-/// Run one request and append its answer to `out`. `hashes` are those of the request's keys in
-/// order: all of them, or for a long get those from `client.resume_at` on, as far as they were
-/// made (the command makes the rest itself). Their buckets are expected to be on the way; the
-/// items of a get of several keys are prefetched here, those of single-key requests by the caller.
+/// Run one request and append its answer to `out`. `hash` is that of its key, or of the first one
+/// where it has several, if the caller made it, and has fetched bucket and item. A get of several
+/// keys hashes and fetches the others itself.
 #[inline]
 pub fn execute(
     cx: &Context<'_>,
     session: &mut Session<'_>,
     client: &mut ClientState,
     request: &Request<'_>,
-    hashes: &[KeyHash],
+    hash: Option<KeyHash>,
     out: &mut Vec<u8>,
 ) -> Next {
-    let style = request.style;
-    if style.has_base64_key() {
+    if request.style.has_base64_key() {
         return execute_decoded(cx, session, client, request, out);
     }
-    dispatch(cx, session, client, request, hashes, out)
+    dispatch(cx, session, client, request, hash, out)
 }
 
 /// The same for a request whose key is still in base64.
@@ -131,8 +129,8 @@ fn execute_decoded(
     // The parser has decoded it once: it does so again.
     let Some(key) = flags.decode(text) else { return Next::Continue };
     let command = request.command.with_key(key.bytes());
-    let hashes = [cx.store.hash(key.bytes())];
-    dispatch(cx, session, client, &Request { command, style: request.style }, &hashes, out)
+    let hash = cx.store.hash(key.bytes());
+    dispatch(cx, session, client, &Request { command, style: request.style }, Some(hash), out)
 }
 
 #[inline]
@@ -141,17 +139,19 @@ fn dispatch(
     session: &mut Session<'_>,
     client: &mut ClientState,
     request: &Request<'_>,
-    hashes: &[KeyHash],
+    known: Option<KeyHash>,
     out: &mut Vec<u8>,
 ) -> Next {
     let style = request.style;
-    let hash = |key: &[u8]| hashes.first().copied().unwrap_or_else(|| cx.store.hash(key));
+    let hash = |key: &[u8]| known.unwrap_or_else(|| cx.store.hash(key));
     if let Some(what) = refusal(cx, &request.command) {
         Reply::new(style, out).forbidden(what);
         return Next::Continue;
     }
     match request.command {
-        Command::Get(ref asked) => get::get(cx, session, client, asked, style, hashes, out),
+        Command::Get(ref asked) => {
+            get::get(cx, session, client, asked, Reply::new(style, out), known)
+        }
         Command::Set(ref asked) => set::set(cx, session, asked, style, hash(asked.key), out),
         Command::Delete(ref asked) => {
             delete::delete(cx, session, asked, style, hash(asked.key), out)

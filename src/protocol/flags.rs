@@ -28,6 +28,16 @@ pub(super) const fn bit(letter: u8) -> u32 {
     if at < BITS.len() { BITS[at] } else { 0 }
 }
 
+/// The bits of several letters.
+pub const fn mask(letters: &[u8]) -> u32 {
+    let (mut mask, mut n) = (0, 0);
+    while n < letters.len() {
+        mask |= bit(letters[n]);
+        n += 1;
+    }
+    mask
+}
+
 /// The flags of one request: each letter at most once, every argument of the form its letter asks
 /// (the parser saw to that).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,10 +64,10 @@ impl<'a> Flags<'a> {
     pub fn has(&self, letter: u8) -> bool {
         self.present & bit(letter) != 0
     }
-    /// Is any of these letters among them?
+    /// Is any of these among them? See [`mask`].
     #[inline]
-    pub fn has_any(&self, letters: &[u8]) -> bool {
-        letters.iter().any(|&letter| self.has(letter))
+    pub fn meets(&self, mask: u32) -> bool {
+        self.present & mask != 0
     }
     /// In the order of the line: each letter with its argument.
     #[inline]
@@ -65,26 +75,31 @@ impl<'a> Flags<'a> {
         FlagsIter { rest: self.text }
     }
     /// What is glued to a letter; `None` if there is no such flag.
+    #[inline]
     pub fn argument(&self, letter: u8) -> Option<&'a [u8]> {
-        if !self.has(letter) {
-            return None;
-        }
+        if self.has(letter) { self.search(letter) } else { None }
+    }
+    fn search(&self, letter: u8) -> Option<&'a [u8]> {
         self.iter().find(|flag| flag.0 == letter).map(|flag| flag.1)
     }
     /// The number glued to `C`, `E`, `J` or `D`.
+    #[inline]
     pub fn number(&self, letter: u8) -> Option<u64> {
         self.argument(letter).and_then(token::u64)
     }
     /// The expiry glued to `T`, `N` or `R`.
+    #[inline]
     pub fn exptime(&self, letter: u8) -> Option<Exptime> {
         let seconds = self.argument(letter).and_then(token::i32)?;
         Some(Exptime(seconds.into()))
     }
     /// The client flags glued to `F`; 0 without.
+    #[inline]
     pub fn client_flags(&self) -> u32 {
         self.argument(b'F').and_then(token::u32).unwrap_or(0)
     }
     /// Both are there, and `first` stands before `second`.
+    #[inline]
     pub fn in_order(&self, first: u8, second: u8) -> bool {
         self.has(first)
             && self.has(second)
@@ -121,7 +136,9 @@ impl<'a> Iterator for FlagsIter<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         let rest = skip_spaces(self.rest);
         let (&letter, behind) = rest.split_first()?;
-        let (argument, rest) = behind.split_at(find_space(behind));
+        // Most letters stand alone.
+        let len = if matches!(behind, [] | [b' ', ..]) { 0 } else { find_space(behind) };
+        let (argument, rest) = behind.split_at(len);
         self.rest = rest;
         Some((letter, argument))
     }

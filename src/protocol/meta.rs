@@ -158,12 +158,21 @@ fn is_flag(first: u8) -> bool {
     first.is_ascii_digit() || (b'A'..=b'z').contains(&first)
 }
 
+/// Flags of which nothing can be wrong but that they stand twice.
+const SIMPLE: u32 = flags::mask(b"OPLkstcfvhuqxMI");
+
 /// See to it that every flag is known, stands once and has the argument it needs.
 /// `Malformed`: the line has not even the shape of a meta command.
 #[inline]
 fn scan_flags<'a>(key: &[u8], text: &'a [u8], tokens: usize) -> Result<Flags<'a>, ClientError> {
     let (mut count, mut present, mut error, mut ended) = (tokens, 0, None, false);
     for (letter, argument) in Flags::new(text, 0).iter() {
+        let bit = flags::bit(letter);
+        if bit & SIMPLE & !present != 0 {
+            present |= bit;
+            count += 1;
+            continue;
+        }
         if !is_flag(letter) {
             return Err(ClientError::Malformed);
         }
@@ -171,7 +180,6 @@ fn scan_flags<'a>(key: &[u8], text: &'a [u8], tokens: usize) -> Result<Flags<'a>
         if ended {
             continue;
         }
-        let bit = flags::bit(letter);
         if bit == 0 || present & bit != 0 {
             let known = bit != 0;
             error = Some(if known { ClientError::DuplicateFlag } else { ClientError::InvalidFlag });

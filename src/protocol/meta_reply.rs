@@ -1,7 +1,12 @@
 //! Meta commands: the answers. A code, then what the flags ask for, in their order; never a
 //! space at the end.
 
-use super::{About, Flags, Number, Shown, Status, Ttl, base64};
+use super::flags::mask;
+use super::reply::{Line, SHORT_MAX, append};
+use super::{About, Flags, Number, Plain, Shown, Status, Ttl, base64};
+
+/// Flags that add a word to the answer of a plain lookup.
+const WORDS: u32 = mask(b"fscOk");
 
 /// The answer of ms and md, and of ma where it has no number.
 pub(super) fn outcome(flags: &Flags<'_>, status: Status, about: &About<'_>, out: &mut Vec<u8>) {
@@ -25,7 +30,8 @@ pub(super) fn outcome(flags: &Flags<'_>, status: Status, about: &About<'_>, out:
         return;
     }
     out.extend_from_slice(code.as_bytes());
-    for (letter, argument) in flags.iter() {
+    let words = if flags.meets(WORDS) { Some(flags.iter()) } else { None };
+    for (letter, argument) in words.into_iter().flatten() {
         match letter {
             b'O' => opaque(argument, out),
             b'k' => key(about.key, flags.base64_key, out),
@@ -58,12 +64,7 @@ pub(super) fn miss(flags: &Flags<'_>, asked: &[u8], out: &mut Vec<u8>) {
 pub(super) fn hit(flags: &Flags<'_>, item: &Shown<'_>, with_value: bool, out: &mut Vec<u8>) {
     // Room for a usual answer and its value in one step.
     out.reserve(64 + item.key.len() + if with_value { item.len } else { 0 });
-    if with_value {
-        out.extend_from_slice(b"VA ");
-        out.extend_from_slice(itoa::Buffer::new().format(item.len).as_bytes());
-    } else {
-        out.extend_from_slice(b"HD");
-    }
+    code(with_value.then_some(item.len), out);
     let mut ttl = item.ttl;
     for (letter, argument) in flags.iter() {
         match letter {
@@ -88,6 +89,52 @@ pub(super) fn hit(flags: &Flags<'_>, item: &Shown<'_>, with_value: bool, out: &m
     out.extend_from_slice(b"\r\n");
 }
 
+/// `VA <n>` in front of a value of `n` bytes, or `HD`.
+#[inline]
+fn code(len: Option<usize>, out: &mut Vec<u8>) {
+    match len {
+        Some(len @ ..=SHORT_MAX) => Line::new(*b"VA ").number(len).append_unended_to(out),
+        Some(len) => {
+            out.extend_from_slice(b"VA ");
+            out.extend_from_slice(itoa::Buffer::new().format(len).as_bytes());
+        }
+        None => out.extend_from_slice(b"HD"),
+    }
+}
+
+/// All of mg's answer to a hit of which only the words of `WORDS` can be asked.
+#[inline(always)]
+pub(super) fn plain_hit(flags: &Flags<'_>, item: &Plain<'_>, out: &mut Vec<u8>) {
+    let value = flags.has(b'v').then_some(item.value);
+    out.reserve(64 + item.key.len() + value.map_or(0, <[u8]>::len));
+    match value {
+        Some(value) if value.len() <= SHORT_MAX && !flags.meets(WORDS) => {
+            Line::new(*b"VA ").number(value.len()).append_to(out);
+        }
+        _ => plain_front(flags, item, value.map(<[u8]>::len), out),
+    }
+    if let Some(value) = value {
+        append(out, value);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// The line of a plain hit that has words behind its code.
+fn plain_front(flags: &Flags<'_>, item: &Plain<'_>, len: Option<usize>, out: &mut Vec<u8>) {
+    code(len, out);
+    for (letter, argument) in flags.iter() {
+        match letter {
+            b'k' => key(item.key, false, out),
+            b'f' => number(b'f', item.flags.into(), out),
+            b's' => number(b's', item.value.len() as u64, out),
+            b'c' => number(b'c', item.cas, out),
+            b'O' => opaque(argument, out),
+            _ => {}
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
 /// The answer of ma.
 pub(super) fn counted(flags: &Flags<'_>, shown: &Number<'_>, out: &mut Vec<u8>) {
     if flags.quiet {
@@ -96,12 +143,7 @@ pub(super) fn counted(flags: &Flags<'_>, shown: &Number<'_>, out: &mut Vec<u8>) 
     let mut digits = itoa::Buffer::new();
     let digits = digits.format(shown.number);
     let with_value = flags.has(b'v');
-    if with_value {
-        out.extend_from_slice(b"VA ");
-        out.extend_from_slice(itoa::Buffer::new().format(digits.len()).as_bytes());
-    } else {
-        out.extend_from_slice(b"HD");
-    }
+    code(with_value.then_some(digits.len()), out);
     let mut ttl = shown.ttl;
     for (letter, argument) in flags.iter() {
         match letter {
@@ -139,7 +181,7 @@ pub(super) fn described(item: &Shown<'_>, class: usize, size: usize, out: &mut V
 
 fn opaque(argument: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b" O");
-    out.extend_from_slice(argument);
+    append(out, argument);
 }
 
 /// ` k<key>`, and ` b` behind one that had to be encoded.
@@ -149,7 +191,7 @@ fn key(key: &[u8], binary: bool, out: &mut Vec<u8>) {
         base64::encode(key, out);
         out.extend_from_slice(b" b");
     } else {
-        out.extend_from_slice(key);
+        append(out, key);
     }
 }
 

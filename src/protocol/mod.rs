@@ -18,8 +18,8 @@ mod watch;
 
 pub use admin::*;
 pub use dump::Dumped;
-pub use flags::{Flags, FlagsIter};
-pub use reply::{About, AuthReply, Number, Reply, Shown, Status, Ttl};
+pub use flags::{Flags, FlagsIter, mask};
+pub use reply::{About, AuthReply, Number, Plain, Reply, Shown, Status, Ttl};
 pub use request::*;
 pub use watch::{Stream, Wanted};
 

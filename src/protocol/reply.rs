@@ -104,6 +104,19 @@ pub struct About<'a> {
 /// Seconds an item has left; `None`: for ever.
 pub type Ttl = Option<u32>;
 
+/// What an answer may show of any item that was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plain<'a> {
+    /// Its key.
+    pub key: &'a [u8],
+    /// Client flags.
+    pub flags: u32,
+    /// Its CAS.
+    pub cas: u64,
+    /// Its value, in one piece.
+    pub value: &'a [u8],
+}
+
 /// What an answer may show of an item that was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shown<'a> {
@@ -167,16 +180,16 @@ impl<'a> Reply<'a> {
         }
     }
     /// A whole hit whose value lies in one piece: `hit`, the value and `value_end` at once.
-    #[inline]
+    #[inline(always)]
     pub fn hit_value(&mut self, key: &[u8], flags: u32, cas: u64, value: &[u8]) {
         match &self.style {
             Style::Binary(to) => {
                 binary::hit(to, key, flags, value.len(), cas, self.out);
-                self.out.extend_from_slice(value);
+                append(self.out, value);
             }
             _ => {
                 self.hit_front(key, flags, value.len(), cas, value.len() + 2);
-                self.out.extend_from_slice(value);
+                append(self.out, value);
                 self.out.extend_from_slice(b"\r\n");
             }
         }
@@ -189,6 +202,12 @@ impl<'a> Reply<'a> {
             Style::Meta(flags) => meta_reply::miss(flags, key, self.out),
             Style::Binary(to) => binary::miss(to, key, self.out),
         }
+    }
+    /// Bytes in the output.
+    #[inline]
+    #[expect(clippy::len_without_is_empty, reason = "nobody asks")]
+    pub fn len(&self) -> usize {
+        self.out.len()
     }
     /// The output, for the value's own bytes.
     #[inline]
@@ -225,11 +244,14 @@ impl<'a> Reply<'a> {
     /// The outcome of a request that shows no value.
     #[inline]
     pub fn outcome(&mut self, status: Status, about: &About<'_>) {
-        match self.style {
+        match &self.style {
             Style::Text { noreply: true, .. } => {}
+            Style::Text { .. } if status == Status::Stored => {
+                self.out.extend_from_slice(b"STORED\r\n");
+            }
             Style::Text { .. } => self.line_always(status.line()),
-            Style::Meta(flags) => meta_reply::outcome(&flags, status, about, self.out),
-            Style::Binary(to) => binary::outcome(&to, status, about.cas, self.out),
+            Style::Meta(flags) => meta_reply::outcome(flags, status, about, self.out),
+            Style::Binary(to) => binary::outcome(to, status, about.cas, self.out),
         }
     }
     /// Done: `OK`.
@@ -296,9 +318,8 @@ impl<'a> Reply<'a> {
         match self.style {
             Style::Text { noreply: true, .. } => {}
             Style::Text { .. } => {
-                let mut tail = Tail::new();
-                tail.prepend(shown.number);
-                self.out.extend_from_slice(tail.bytes());
+                self.out.extend_from_slice(itoa::Buffer::new().format(shown.number).as_bytes());
+                self.out.extend_from_slice(b"\r\n");
             }
             Style::Meta(flags) => meta_reply::counted(&flags, shown, self.out),
             Style::Binary(to) => binary::number(&to, shown.number, shown.cas, self.out),
@@ -310,6 +331,15 @@ impl<'a> Reply<'a> {
         match &self.style {
             Style::Meta(flags) => meta_reply::hit(flags, item, with_value, self.out),
             _ => self.hit(item.key, item.flags, item.len, item.cas),
+        }
+    }
+    /// The whole answer of mg to a hit without marks, of which nothing is shown but what any item
+    /// has.
+    #[inline(always)]
+    pub fn found_plain(&mut self, item: &Plain<'_>) {
+        match &self.style {
+            Style::Meta(flags) => meta_reply::plain_hit(flags, item, self.out),
+            _ => self.hit_value(item.key, item.flags, item.cas, item.value),
         }
     }
     /// The answer of `me`: class (from 1) and size as statistics count them.
@@ -351,22 +381,36 @@ impl<'a> Reply<'a> {
     }
 
     /// The line of a hit, with room behind it for `more` bytes.
-    #[inline]
+    #[inline(always)]
     fn hit_front(&mut self, key: &[u8], flags: u32, len: usize, cas: u64, more: usize) {
         let with_cas = matches!(self.style, Style::Text { with_cas: true, .. });
-        let mut tail = Tail::new();
-        if with_cas {
-            tail.prepend(cas);
-            tail.prepend_byte(b' ');
-        }
-        tail.prepend(len as u64);
-        tail.prepend_byte(b' ');
-        tail.prepend(flags.into());
-        tail.prepend_byte(b' ');
         self.out.reserve(b"VALUE ".len() + key.len() + TAIL_MAX + more);
         self.out.extend_from_slice(b"VALUE ");
-        self.out.extend_from_slice(key);
-        self.out.extend_from_slice(tail.bytes());
+        append(self.out, key);
+        if flags < 10 && len <= SHORT_MAX && !with_cas {
+            Line::new([b' ', b'0' + flags as u8, b' ']).number(len).append_to(self.out);
+        } else {
+            hit_tail(flags, len, with_cas.then_some(cas), self.out);
+        }
+    }
+}
+
+/// Append a run of bytes that is nearly always short: up to `RUN` of them inline, since a call of
+/// the library's copy costs more than the copy.
+#[inline(always)]
+pub(super) fn append(out: &mut Vec<u8>, bytes: &[u8]) {
+    const RUN: usize = 64;
+    let (Some(last), ..=RUN) = (bytes.last_chunk::<16>(), bytes.len()) else {
+        return out.extend_from_slice(bytes);
+    };
+    let (chunks, rest) = bytes.as_chunks::<16>();
+    for chunk in chunks {
+        out.extend_from_slice(chunk);
+    }
+    if !rest.is_empty() {
+        // The last sixteen bytes, some of them for a second time.
+        out.truncate(out.len() + rest.len() - last.len());
+        out.extend_from_slice(last);
     }
 }
 
@@ -374,46 +418,55 @@ impl<'a> Reply<'a> {
 /// CR LF.
 const TAIL_MAX: usize = 3 + 10 + 20 + 20 + 2;
 
-/// The end of a line, made from its last byte backwards, so that no number has to know how many
-/// digits it will have, and copied to the output once.
-struct Tail {
-    bytes: [u8; TAIL_MAX],
-    /// Where the bytes written so far begin: `0 <= start <= TAIL_MAX - 2`.
-    start: usize,
+/// The ending of any VALUE line.
+#[cold]
+fn hit_tail(flags: u32, len: usize, cas: Option<u64>, out: &mut Vec<u8>) {
+    for number in [Some(flags.into()), Some(len as u64), cas].into_iter().flatten() {
+        out.push(b' ');
+        out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    }
+    out.extend_from_slice(b"\r\n");
 }
 
-impl Tail {
-    #[inline]
-    fn new() -> Self {
-        let mut bytes = [0; TAIL_MAX];
-        bytes[TAIL_MAX - 2..].copy_from_slice(b"\r\n");
-        Tail { bytes, start: TAIL_MAX - 2 }
+/// Numbers up to this are short.
+pub(super) const SHORT_MAX: usize = 9999;
+
+/// Three bytes, a short number and CR LF, as nearly every answer has them: made in a register and
+/// copied to the output as sixteen bytes.
+pub(super) struct Line {
+    bytes: u128,
+    len: usize,
+}
+
+impl Line {
+    #[inline(always)]
+    pub(super) fn new([a, b, c]: [u8; 3]) -> Self {
+        Line { bytes: u32::from_le_bytes([a, b, c, 0]).into(), len: 3 }
     }
-    #[inline]
-    fn prepend_byte(&mut self, byte: u8) {
-        self.start -= 1;
-        self.bytes[self.start] = byte;
+    /// A number up to `SHORT_MAX`.
+    #[inline(always)]
+    pub(super) fn number(self, number: usize) -> Self {
+        let [a, b] = PAIRS[number / 100 % 100];
+        let [c, d] = PAIRS[number % 100];
+        let zeros =
+            usize::from(number < 1000) + usize::from(number < 100) + usize::from(number < 10);
+        let digits = u32::from_le_bytes([a, b, c, d]) >> (8 * zeros);
+        Line { bytes: self.bytes | u128::from(digits) << 24, len: 7 - zeros }
     }
-    #[inline]
-    fn prepend(&mut self, mut number: u64) {
-        while number >= 100 {
-            self.prepend_pair((number % 100) as usize);
-            number /= 100;
-        }
-        if number >= 10 {
-            self.prepend_pair(number as usize);
-        } else {
-            self.prepend_byte(b'0' + number as u8);
-        }
+    /// With CR LF at its end.
+    #[inline(always)]
+    pub(super) fn append_to(self, out: &mut Vec<u8>) {
+        let end = u128::from(u16::from_le_bytes(*b"\r\n")) << (8 * self.len);
+        let length = out.len() + self.len + 2;
+        out.extend_from_slice(&(self.bytes | end).to_le_bytes());
+        out.truncate(length);
     }
-    #[inline]
-    fn prepend_pair(&mut self, below_100: usize) {
-        self.start -= 2;
-        self.bytes[self.start..self.start + 2].copy_from_slice(&PAIRS[below_100]);
-    }
-    #[inline]
-    fn bytes(&self) -> &[u8] {
-        &self.bytes[self.start..]
+    /// Without that.
+    #[inline(always)]
+    pub(super) fn append_unended_to(self, out: &mut Vec<u8>) {
+        let length = out.len() + self.len;
+        out.extend_from_slice(&self.bytes.to_le_bytes());
+        out.truncate(length);
     }
 }
 

@@ -263,13 +263,26 @@ pub struct Keys<'a> {
     list: &'a [u8],
     /// `0 <= at <= list.len()`, and never inside a key.
     at: usize,
+    /// Length of the first key, which begins the list; most lists end there.
+    first: usize,
 }
 
 impl<'a> Keys<'a> {
     /// The keys of `list`, from its beginning. Their lengths are the caller's to check.
     #[inline]
     pub fn new(list: &'a [u8]) -> Self {
-        Keys { list, at: 0 }
+        let list = skip_spaces(list);
+        Keys { list, at: 0, first: find_space(list) }
+    }
+    /// The first key of the list; empty if there is none.
+    #[inline]
+    pub fn first(&self) -> &'a [u8] {
+        &self.list[..self.first]
+    }
+    /// The key, if the list ends behind the first.
+    #[inline]
+    pub fn only(&self) -> Option<&'a [u8]> {
+        (self.first == self.list.len()).then_some(self.list)
     }
     /// Bytes of the list behind us: where the keys not yet yielded begin.
     #[inline]

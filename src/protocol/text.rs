@@ -189,14 +189,7 @@ fn lookup<'a>(
     with_cas: bool,
 ) -> Parsed<'a> {
     let keys = Keys::new(list);
-    let mut count = 0usize;
-    for key in keys {
-        if key.len() > KEY_MAX {
-            return frame.refuse(ClientError::BadFormat, false);
-        }
-        count += 1;
-    }
-    if count == 0 {
+    if keys.first().is_empty() || token::has_longer_word(list, KEY_MAX) {
         return frame.refuse(ClientError::BadFormat, false);
     }
     let style = Style::Text { noreply: false, with_cas };

@@ -66,19 +66,29 @@ pub(super) fn skip_spaces(mut bytes: &[u8]) -> &[u8] {
 #[inline]
 pub(super) fn find_space(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::MAX / 0xff;
-    let mut at = 0;
-    while let Some(chunk) = bytes[at..].first_chunk() {
+    let (chunks, tail) = bytes.as_chunks();
+    for (n, chunk) in chunks.iter().enumerate() {
         // A byte of `x` is zero where the chunk has SP. The subtraction borrows out of the lowest
         // such byte first, so the lowest flagged byte is a true one.
         let x = u64::from_le_bytes(*chunk) ^ (ONES * u64::from(b' '));
         let zero_bytes = x.wrapping_sub(ONES) & !x & (ONES << 7);
         if zero_bytes != 0 {
-            return at + zero_bytes.trailing_zeros() as usize / 8;
+            return n * 8 + zero_bytes.trailing_zeros() as usize / 8;
         }
-        at += 8;
     }
-    let tail = &bytes[at..];
-    at + tail.iter().position(|&b| b == b' ').unwrap_or(tail.len())
+    chunks.len() * 8 + tail.iter().position(|&b| b == b' ').unwrap_or(tail.len())
+}
+
+/// Is a word of `bytes` longer than `max`? One look back from every `max`th byte finds out.
+#[inline]
+pub(super) fn has_longer_word(mut bytes: &[u8], max: usize) -> bool {
+    while let Some(window) = bytes.get(..=max) {
+        match window.iter().rposition(|&b| b == b' ') {
+            Some(space) => bytes = &bytes[space + 1..],
+            None => return true,
+        }
+    }
+    false
 }
 
 /// Strict unsigned 32 bits: 1 to 11 digits, leading zeros among them.
@@ -135,6 +145,16 @@ pub(super) fn lenient_i32(word: &[u8]) -> Option<i32> {
 /// Whether there was a minus, and the magnitude.
 #[inline]
 fn lenient(word: &[u8]) -> Option<(bool, u64)> {
+    // Nearly always it is digits and nothing else.
+    if let Some(magnitude) = digits(word, DIGITS_FIT) {
+        return Some((false, magnitude));
+    }
+    lenient_of_any(word)
+}
+
+/// The same of any word.
+#[cold]
+fn lenient_of_any(word: &[u8]) -> Option<(bool, u64)> {
     let is_space = |b: &u8| matches!(b, b'\t'..=b'\r' | b' ');
     let start = word.iter().position(|b| !is_space(b))?;
     let (negative, unsigned) = match &word[start..] {
@@ -149,21 +169,35 @@ fn lenient(word: &[u8]) -> Option<(bool, u64)> {
     Some((negative, digits(&unsigned[..end], usize::MAX)?))
 }
 
+/// So many digits are no more than 2^64 - 1.
+const DIGITS_FIT: usize = 19;
+
 /// 1 to `max` digits and nothing else, at most 2^64 - 1.
 #[inline]
 fn digits(word: &[u8], max: usize) -> Option<u64> {
     if word.is_empty() || word.len() > max {
         return None;
     }
-    let mut value = 0u64;
+    if word.len() > DIGITS_FIT {
+        return many_digits(word);
+    }
+    let mut value = 0;
     for &byte in word {
         let digit = byte.wrapping_sub(b'0');
         if digit > 9 {
             return None;
         }
-        value = value.checked_mul(10)?.checked_add(u64::from(digit))?;
+        value = value * 10 + u64::from(digit);
     }
     Some(value)
+}
+
+#[cold]
+fn many_digits(word: &[u8]) -> Option<u64> {
+    word.iter().try_fold(0u64, |value, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 { None } else { value.checked_mul(10)?.checked_add(u64::from(digit)) }
+    })
 }
 
 #[cfg(test)]
@@ -253,6 +287,10 @@ mod tests {
             let bytes = line.as_bytes();
             let naive = bytes.iter().position(|&b| b == b' ').unwrap_or(bytes.len());
             prop_assert_eq!(find_space(bytes), naive);
+            for max in 0..8 {
+                let longer = line.split(' ').any(|word| word.len() > max);
+                prop_assert_eq!(has_longer_word(bytes, max), longer);
+            }
         }
     }
 }

@@ -36,9 +36,6 @@ pub(super) const TURN_REQUESTS_MAX: usize = 256;
 /// Bytes of requests of one connection in one turn; one value at least must fit.
 pub(super) const TURN_BYTES_MAX: usize = 64 << 10;
 
-/// Keys of one get hashed ahead of its execution; a longer list hashes the rest as it goes.
-pub(super) const TURN_KEYS_MAX: usize = 1024;
-
 /// How many lookups ahead an index bucket is prefetched; the item follows at half the distance.
 /// Eight cache misses in flight are what one core keeps going.
 pub(super) const BUCKETS_AHEAD: usize = 16;

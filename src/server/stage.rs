@@ -24,7 +24,7 @@ use super::connection::{Connection, DRAIN, Due, Phase};
 use super::deadlines::Entry;
 use super::limits::{
     OUTPUT_LOW, OWN_SLACK, READ_AREA, READ_ROOM_MIN, READ_SHORT, STAGE_CONNECTIONS_MAX,
-    STAGE_OUTPUT_MAX, TURN_BYTES_MAX, TURN_KEYS_MAX,
+    STAGE_OUTPUT_MAX, TURN_BYTES_MAX,
 };
 use super::visit::Visit;
 use crate::ops::watch::{Log, Streams};
@@ -98,6 +98,7 @@ pub(super) struct Stage {
     /// Buffers of connections that hold their own bytes.
     taken: Vec<Buffer>,
     steps: Vec<Step<'static>>,
+    /// What each step's key hashes to (its first one's, of several); 0 without a key.
     hashes: Vec<KeyHash>,
 }
 
@@ -142,8 +143,6 @@ pub(super) struct Step<'a> {
     pub(super) what: What<'a>,
     /// The turn's bytes are used up to here once it is done.
     pub(super) end: usize,
-    /// Hashes of its keys, in the list of the stage.
-    pub(super) hashes: Range<usize>,
 }
 
 /// What a step does.
@@ -201,7 +200,7 @@ impl Stage {
                     let bytes = turn.source.bytes(area, taken);
                     let begin = visit.out.len();
                     let conn = &mut conns[turn.token];
-                    turn.consumed = visit.serve(conn, bytes, &plan[turn.steps.clone()]);
+                    turn.consumed = visit.serve(conn, bytes, &plan, turn.steps.clone());
                     turn.out = begin..visit.out.len();
                     visit.out.len() >= STAGE_OUTPUT_MAX
                 });
@@ -354,7 +353,6 @@ impl Turn {
             _ => 0,
         };
         let mut scanned = if conn.hungry { conn.scanned } else { 0 };
-        let mut resume_at = conn.client.resume_at;
         let mut at = 0;
         let protocol = conn.codec(bytes);
         let locked = conn.client.access.is_locked();
@@ -366,14 +364,14 @@ impl Turn {
                 self.rest.hungry = false;
                 break;
             }
-            let first_hash = hashes.len();
+            let mut hash = KeyHash::default();
             let (what, len, last) = match protocol::parse(protocol, &bytes[at..], scanned) {
                 Parsed::Partial { wanted, scanned } => {
                     self.rest = Rest { hungry: true, wanted, scanned };
                     break;
                 }
                 Parsed::Complete { request, len } => {
-                    hash_keys(env.store, &request, resume_at, hashes);
+                    hash = hash_key(env.store, &request);
                     (What::Request(request), len, ends_plan(&request))
                 }
                 Parsed::Malformed { error, len, swallow, framing_lost } => {
@@ -391,8 +389,9 @@ impl Turn {
                 Parsed::Fatal => (What::Fatal, bytes.len() - at, true),
             };
             at += len;
-            steps.push(Step { what, end: at, hashes: first_hash..hashes.len() });
-            (scanned, resume_at) = (0, 0);
+            steps.push(Step { what, end: at });
+            hashes.push(hash);
+            scanned = 0;
             if last {
                 behind = at < bytes.len();
                 break;
@@ -455,7 +454,7 @@ impl Turn {
 fn lock(steps: &mut [Step<'_>]) {
     for step in steps {
         if let What::Request(request) = step.what {
-            (step.what, step.hashes) = (What::Knock(request), 0..0);
+            step.what = What::Knock(request);
         }
     }
 }
@@ -471,25 +470,22 @@ fn ends_plan(request: &Request<'_>) -> bool {
     }
 }
 
-/// Hash the keys of a request; of a long list only the first.
+/// Hash the key of a request, or its first one.
 #[inline]
-fn hash_keys(store: &Store, request: &Request<'_>, resume_at: usize, hashes: &mut Vec<KeyHash>) {
+fn hash_key(store: &Store, request: &Request<'_>) -> KeyHash {
     match &request.command {
-        Command::Get(get) => {
-            let keys = get.keys.skip_to(resume_at).take(TURN_KEYS_MAX);
-            hashes.extend(keys.map(|key| store.hash(key)));
-        }
+        Command::Get(get) => store.hash(get.keys.first()),
         Command::Set(Set { key, .. })
         | Command::Fetch(Fetch { key, .. })
         | Command::Delete(Delete { key, .. })
         | Command::Arith(Arith { key, .. })
         | Command::Touch { key, .. }
-        | Command::Debug { key } => hashes.push(match request.style.decoded(key) {
+        | Command::Debug { key } => match request.style.decoded(key) {
             None => store.hash(key),
             Some(key) => store.hash(key.bytes()),
-        }),
-        Command::Noop | Command::Admin(_) | Command::Auth(_) => {}
-        Command::Version | Command::Quit | Command::Refused(_) => {}
+        },
+        Command::Noop | Command::Admin(_) | Command::Auth(_) => KeyHash::default(),
+        Command::Version | Command::Quit | Command::Refused(_) => KeyHash::default(),
     }
 }
 

@@ -22,8 +22,9 @@ pub(super) struct Visit<'v, 'e> {
     pub(super) session: Session<'e>,
     /// The output of the stage.
     pub(super) out: &'v mut Vec<u8>,
+    /// Of the stage's steps, one each.
     hashes: &'v [KeyHash],
-    /// Hashes whose bucket, and whose item, were prefetched.
+    /// So many buckets, and items, were prefetched.
     buckets: usize,
     items: usize,
     effects: &'v mut Effects,
@@ -53,14 +54,15 @@ impl<'v, 'e> Visit<'v, 'e> {
         self.tell();
     }
 
-    /// Go on with a connection: `bytes` are what it holds, `steps` their plan. How many of the
-    /// bytes are used up.
+    /// Go on with a connection: `bytes` are what it holds, `steps` their part of the plan. How many
+    /// of the bytes are used up.
     #[inline]
     pub(super) fn serve<S>(
         &mut self,
         conn: &mut Connection<S>,
         bytes: &[u8],
-        steps: &[Step<'_>],
+        plan: &[Step<'_>],
+        steps: Range<usize>,
     ) -> usize {
         let begin = self.out.len();
         match conn.phase {
@@ -73,17 +75,18 @@ impl<'v, 'e> Visit<'v, 'e> {
             }
             _ => return self.absorb(conn, bytes, begin),
         }
+        let cx = self.context(conn, begin);
         let mut used = 0;
-        for step in steps {
-            if conn.output.len() + self.out.len() - begin >= self.env.output_mark {
+        for (at, step) in steps.clone().zip(&plan[steps.clone()]) {
+            if self.out.len() >= cx.output_max {
                 conn.phase = Phase::Paused;
                 return used;
             }
-            self.look_ahead(&step.hashes);
+            self.look_ahead(at);
             if self.observed {
                 self.look_at(conn, step, &bytes[used..step.end]);
             }
-            if self.step(conn, step, begin) {
+            if self.step(&cx, conn, step, self.hashes[at]) {
                 used = step.end;
             }
             if !matches!(conn.phase, Phase::Commands) {
@@ -112,22 +115,21 @@ impl<'v, 'e> Visit<'v, 'e> {
         }
     }
 
-    /// Prefetch the buckets and items of the lookups to come. A get of many keys sees to its own
-    /// items.
+    /// Prefetch the buckets and items of the lookups to come behind step `at`.
     #[inline]
-    fn look_ahead(&mut self, step: &Range<usize>) {
+    fn look_ahead(&mut self, at: usize) {
         let known = self.hashes.len();
-        self.buckets = self.buckets.max(step.start);
-        let buckets = step.end.max(step.start + BUCKETS_AHEAD).min(known);
+        let buckets = (at + BUCKETS_AHEAD).min(known);
+        self.buckets = self.buckets.max(at);
         while self.buckets < buckets {
             self.env.store.prefetch_bucket(self.hashes[self.buckets]);
             self.buckets += 1;
         }
-        if step.len() != 1 || known == 1 {
+        if known == 1 {
             return;
         }
-        self.items = self.items.max(step.start);
-        let items = (step.start + ITEMS_AHEAD).min(known);
+        let items = (at + ITEMS_AHEAD).min(known);
+        self.items = self.items.max(at);
         while self.items < items {
             self.session.prefetch_item(self.hashes[self.items]);
             self.items += 1;
@@ -137,38 +139,47 @@ impl<'v, 'e> Visit<'v, 'e> {
     /// Run one step; whether it is done. If the phase is not `Commands` afterwards, the
     /// connection is to leave the stage.
     #[inline]
-    fn step<S>(&mut self, conn: &mut Connection<S>, step: &Step<'_>, begin: usize) -> bool {
-        let request = match &step.what {
-            What::Request(request) => request,
-            What::Knock(request) => return self.knock(conn, request, begin),
-            What::Refuse { due, swallow: 0 } => {
-                self.answer(conn, due);
+    fn step<S>(
+        &mut self,
+        cx: &Context<'_>,
+        conn: &mut Connection<S>,
+        step: &Step<'_>,
+        hash: KeyHash,
+    ) -> bool {
+        let What::Request(request) = &step.what else {
+            return self.refuse(cx, conn, &step.what);
+        };
+        let mut hash = Some(hash);
+        loop {
+            let session = &mut self.session;
+            let next = commands::execute(cx, session, &mut conn.client, request, hash, self.out);
+            if let Next::Continue = next {
                 return true;
             }
+            if let Some(done) = self.obey(conn, next, cx.output_begin) {
+                return done;
+            }
+            // A long value was sent whole; the rest of its get makes its own.
+            hash = None;
+        }
+    }
+
+    /// As `step`, for what is no request of an open connection.
+    #[cold]
+    fn refuse<S>(&mut self, cx: &Context<'_>, conn: &mut Connection<S>, what: &What<'_>) -> bool {
+        match what {
+            What::Request(_) => unreachable!("`step` runs requests"),
+            What::Knock(request) => return self.knock(cx, conn, request),
+            What::Refuse { due, swallow: 0 } => self.answer(conn, due),
             What::Refuse { due, swallow } => {
                 conn.phase = Phase::Swallow { left: *swallow, line: due.clone() };
-                return true;
             }
             What::Fatal => {
                 conn.broken = true;
                 conn.phase = Phase::Flush;
-                return true;
             }
-        };
-        let cx = self.context(conn, begin);
-        let mut hashes = &self.hashes[step.hashes.clone()];
-        loop {
-            let session = &mut self.session;
-            let next = commands::execute(&cx, session, &mut conn.client, request, hashes, self.out);
-            if next == Next::Continue {
-                return true;
-            }
-            if let Some(done) = self.obey(conn, next, begin) {
-                return done;
-            }
-            // A long value was sent whole; the rest of its get has hashes of its own.
-            hashes = &[];
         }
+        true
     }
 
     /// What a command of this connection may use; its output in this stage began at `begin`.
@@ -188,11 +199,15 @@ impl<'v, 'e> Visit<'v, 'e> {
 
     /// As `step`, for a connection that has not proved who it is.
     #[cold]
-    fn knock<S>(&mut self, conn: &mut Connection<S>, request: &Request<'_>, begin: usize) -> bool {
+    fn knock<S>(
+        &mut self,
+        cx: &Context<'_>,
+        conn: &mut Connection<S>,
+        request: &Request<'_>,
+    ) -> bool {
         self.session.release();
-        let cx = self.context(conn, begin);
-        let next = commands::knock(&cx, &mut conn.client, request, self.out);
-        self.obey(conn, next, begin).unwrap_or(true)
+        let next = commands::knock(cx, &mut conn.client, request, self.out);
+        self.obey(conn, next, cx.output_begin).unwrap_or(true)
     }
 
     /// What a request asks of its connection. Whether the request is done; `None`: run it again.

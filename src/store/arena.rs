@@ -17,7 +17,7 @@ use std::ptr::NonNull;
 use std::slice;
 
 use super::geometry::{HEADER_SIZE, ITEM_ALIGN, PAGE_SIZE};
-use super::item::{ItemHeader, ItemId};
+use super::item::{ItemHeader, ItemId, ItemView};
 use crate::sync::Arc;
 use crate::sys::memory::{Backing, Region};
 
@@ -121,6 +121,18 @@ impl Arena {
         let at = self.locate(id, 0, HEADER_SIZE);
         // SAFETY: as in `header`, and `&mut self` makes it the only reference.
         unsafe { at.cast::<ItemHeader>().as_mut() }
+    }
+    /// The item at `id`: its header, and what stands behind that in its page.
+    #[inline]
+    pub(super) fn item(&self, id: ItemId) -> ItemView<'_> {
+        let at = self.locate(id, 0, HEADER_SIZE);
+        let len = PAGE_SIZE - id.unit() as usize * ITEM_ALIGN - HEADER_SIZE;
+        // SAFETY: as in `header` and `bytes`: `locate` found room for a header, and the rest of the
+        // page, which is `len` long, begins behind it.
+        unsafe {
+            let behind = slice::from_raw_parts(at.add(HEADER_SIZE).as_ptr(), len);
+            ItemView { header: at.cast().as_ref(), behind }
+        }
     }
     /// `len` bytes at `offset` behind `id`.
     #[inline]

@@ -9,7 +9,7 @@
 //! `pinned_dead` is the size of all unlinked pinned items.
 
 use super::geometry::HEADER_SIZE;
-use super::item::{Chain, ItemHeader, ItemId, mark, state};
+use super::item::{Chain, ItemHeader, ItemId, Place, mark, state};
 use super::shard::{Shard, plain_size};
 use super::{Deadline, KeyHash, PinRead, Seconds, SetArgs, SetMode, SetRare, Stored};
 
@@ -132,7 +132,7 @@ impl Shard {
     fn new_chained(&mut self, args: &SetArgs<'_>, now: Seconds) -> Option<ItemId> {
         let class = self.slabs.class_for(plain_size(args, Chain::SIZE))?;
         let id = self.take_chunk(class, now)?;
-        self.write_front(id, args, now);
+        self.write_front(id, args, now, Place::default());
         self.header_mut(id).state |= state::CHAINED;
         self.set_chain(id, Chain { len: 0, first: None, last: None });
         Some(id)

@@ -8,7 +8,7 @@ use foldhash::quality::FoldHasher;
 
 /// The seeded hash of a key. Its top bits choose the shard, bits 32 to 39 are the index tag, the
 /// low 32 bits the bucket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KeyHash(pub(super) u64);
 
 /// Hashes keys; every shard has a copy.

@@ -6,13 +6,13 @@
 //! two, `split` moves on, and when it has passed every bucket of a level the level doubles.
 //!
 //! Invariants: a tag is 0 exactly where its id is 0; an id stands in the bucket its hash names;
-//! every bucket behind the first of a chain holds at least one id; `split < 2^level`.
+//! every bucket behind the first of a chain holds at least one id; `split <= mask`.
 
 use std::io;
 
 use super::item::ItemId;
 use super::{IndexShape, KeyHash};
-use crate::sys::cpu::prefetch;
+use crate::sys::cpu::{equal_bytes, prefetch};
 use crate::sys::memory::{HUGE_PAGE, LazyWords};
 
 /// Words of a bucket.
@@ -32,8 +32,7 @@ pub(super) struct Index {
     words: LazyWords,
     /// Buckets there may ever be; behind them lie the overflow buckets.
     buckets_max: usize,
-    level: u32,
-    split: usize,
+    shape: IndexShape,
     items: usize,
     overflow_used: usize,
     /// Overflow buckets given back, linked through word 3; 0: none.
@@ -49,21 +48,11 @@ fn tag(hash: KeyHash) -> u8 {
     ((hash.0 >> 32) as u8).max(1)
 }
 
-/// Which of eight bytes equal `tag`: bit 7 of each such byte is set, exactly.
+/// Bit `i` is set where tag `i` of the bucket is `tag`.
 #[inline]
-fn equal_bytes(bytes: u64, tag: u8) -> u64 {
-    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
-    let x = bytes ^ (u64::from(tag) * 0x0101_0101_0101_0101);
-    !(((x & LOW) + LOW) | x | LOW)
-}
-
-/// Bit `8 i + 7` is set where tag `i` of the bucket is `tag`.
-#[inline]
-fn matches(bucket: &[u32; WORDS], tag: u8) -> u128 {
-    let low = u64::from(bucket[0]) | u64::from(bucket[1]) << 32;
-    let high = u64::from(bucket[2]) | 0xff00_0000_0000_0000;
-    let high = equal_bytes(high, tag) & 0xffff_ffff;
-    u128::from(equal_bytes(low, tag)) | u128::from(high) << 64
+fn matches(bucket: &[u32; WORDS], tag: u8) -> u32 {
+    let &[a, b, c, link, ..] = bucket;
+    equal_bytes([a, b, c, link], tag) & ((1 << SLOTS) - 1)
 }
 
 impl Index {
@@ -75,8 +64,7 @@ impl Index {
         Ok(Index {
             words,
             buckets_max,
-            level,
-            split: 0,
+            shape: IndexShape { mask: ((1u64 << level) - 1) as u32, split: 0 },
             items: 0,
             overflow_used: 0,
             overflow_free: 0,
@@ -86,8 +74,9 @@ impl Index {
     }
 
     /// What a prefetch needs to know.
+    #[inline]
     pub(super) fn shape(&self) -> IndexShape {
-        IndexShape { level: self.level, split: self.split as u32 }
+        self.shape
     }
     /// The address of bucket 0; never changes.
     pub(super) fn address(&self) -> usize {
@@ -99,16 +88,20 @@ impl Index {
     }
     /// Buckets in use, overflow ones included.
     pub(super) fn buckets(&self) -> usize {
-        (1 << self.level) + self.split + self.overflow_live
+        self.homes() + self.overflow_live
     }
     /// log2 of the buckets of a full level.
     pub(super) fn level(&self) -> u32 {
-        self.level
+        self.shape.mask.count_ones()
+    }
+    /// Buckets that begin a chain.
+    fn homes(&self) -> usize {
+        self.shape.mask as usize + 1 + self.shape.split as usize
     }
 
     #[inline]
     fn home(&self, hash: KeyHash) -> usize {
-        self.shape().bucket(hash)
+        self.shape.bucket(hash)
     }
     /// Bring a hash's bucket closer.
     #[inline]
@@ -117,13 +110,11 @@ impl Index {
     }
     #[inline]
     fn bucket(&self, at: usize) -> &[u32; WORDS] {
-        let from = at * WORDS;
-        self.words[from..from + WORDS].try_into().expect("a bucket is sixteen words")
+        &self.words.as_chunks().0[at]
     }
     #[inline]
     fn bucket_mut(&mut self, at: usize) -> &mut [u32; WORDS] {
-        let from = at * WORDS;
-        (&mut self.words[from..from + WORDS]).try_into().expect("a bucket is sixteen words")
+        &mut self.words.as_chunks_mut().0[at]
     }
     /// The bucket behind `at` in its chain.
     #[inline]
@@ -135,7 +126,7 @@ impl Index {
     }
 
     /// The item of this hash for which `is_it` holds.
-    #[inline]
+    #[inline(always)]
     pub(super) fn find(
         &self,
         hash: KeyHash,
@@ -147,7 +138,7 @@ impl Index {
             let bucket = self.bucket(at);
             let mut found = matches(bucket, tag);
             while found != 0 {
-                let slot = found.trailing_zeros() as usize / 8;
+                let slot = found.trailing_zeros() as usize;
                 if let Some(id) = ItemId::from_bits(bucket[4 + slot])
                     && is_it(id)
                 {
@@ -167,7 +158,7 @@ impl Index {
         if found == 0 {
             return None;
         }
-        ItemId::from_bits(bucket[4 + found.trailing_zeros() as usize / 8])
+        ItemId::from_bits(bucket[4 + found.trailing_zeros() as usize])
     }
 
     /// Add an id under a hash. `false`: no room for an overflow bucket, nothing was added.
@@ -293,7 +284,7 @@ impl Index {
         debug_assert!(position < Self::WALK_END, "a walk that has ended goes no further");
         let low = (position as u32).reverse_bits();
         let home = self.home(KeyHash(low.into()));
-        let split = (low as usize & ((1 << self.level) - 1)) < self.split;
+        let split = low & self.shape.mask < self.shape.split;
         let mut at = Some(home);
         while let Some(bucket) = at {
             for &word in &self.bucket(bucket)[4..] {
@@ -303,7 +294,7 @@ impl Index {
             }
             at = self.follow(bucket);
         }
-        position + (1 << (32 - self.level - u32::from(split)))
+        position + (1 << (32 - self.level() - u32::from(split)))
     }
     /// See [`Index::walk`].
     pub(super) const WALK_END: u64 = 1 << 32;
@@ -311,7 +302,7 @@ impl Index {
     /// More items than the load allows: a bucket wants to be split.
     #[inline]
     pub(super) fn wants_growth(&self) -> bool {
-        let buckets = (1 << self.level) + self.split;
+        let buckets = self.homes();
         self.items > buckets * LOAD && buckets < self.buckets_max
     }
 
@@ -322,8 +313,9 @@ impl Index {
         mut hash_of: impl FnMut(ItemId) -> KeyHash,
         address_of: impl Fn(ItemId) -> usize,
     ) {
-        let old = self.split;
-        let new = old + (1 << self.level);
+        let IndexShape { mask, split } = self.shape;
+        let old = split as usize;
+        let new = old + mask as usize + 1;
         self.advise(new);
         let mut ids = [0; SLOTS * CHAIN_MAX];
         let mut count = 0;
@@ -342,11 +334,10 @@ impl Index {
             self.free_overflow(before, last);
         }
         *self.bucket_mut(old) = [0; WORDS];
-        self.split += 1;
-        if self.split == 1 << self.level {
-            self.split = 0;
-            self.level += 1;
-        }
+        self.shape = match split == mask {
+            true => IndexShape { mask: mask << 1 | 1, split: 0 },
+            false => IndexShape { mask, split: split + 1 },
+        };
         for id in ids[..count].iter().filter_map(|&word| ItemId::from_bits(word)) {
             let hash = hash_of(id);
             // The two buckets need no more overflow buckets than the one had, plus what just
@@ -366,7 +357,7 @@ impl Index {
 
     /// Every id with the bucket that holds its chain, for `check.rs`.
     pub(super) fn for_each(&self, mut visit: impl FnMut(usize, u8, ItemId)) {
-        for home in 0..(1 << self.level) + self.split {
+        for home in 0..self.homes() {
             let mut at = Some(home);
             while let Some(bucket) = at {
                 for slot in 0..SLOTS {
@@ -406,21 +397,6 @@ mod tests {
     }
     fn id(n: u32) -> ItemId {
         ItemId::from_bits(n + 8192).unwrap()
-    }
-
-    #[test]
-    fn equal_bytes_is_exact() {
-        for tag in (1..=255u8).step_by(if cfg!(miri) { 16 } else { 1 }) {
-            for other in 0..=255u8 {
-                let bytes = u64::from_le_bytes([other, tag, other ^ 1, tag ^ 1, 0, 255, tag, 1]);
-                let want = bytes
-                    .to_le_bytes()
-                    .iter()
-                    .enumerate()
-                    .fold(0, |m, (i, &b)| m | u64::from(b == tag) << (8 * i + 7));
-                assert_eq!(equal_bytes(bytes, tag), want);
-            }
-        }
     }
 
     #[test]

@@ -228,6 +228,62 @@ impl ItemHeader {
     }
 }
 
+/// Where a header stands among others, and what is known of its item besides.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Place {
+    pub(super) next: Option<ItemId>,
+    pub(super) prev: Option<ItemId>,
+    pub(super) state: u8,
+}
+
+/// An item where it lies.
+#[derive(Clone, Copy)]
+pub(super) struct ItemView<'a> {
+    pub(super) header: &'a ItemHeader,
+    /// Flags, key and value, and whatever else is in the page.
+    pub(super) behind: &'a [u8],
+}
+
+impl<'a> ItemView<'a> {
+    #[inline]
+    fn bytes(&self, offset: usize, len: usize) -> &'a [u8] {
+        &self.behind[offset - HEADER_SIZE..][..len]
+    }
+    #[inline]
+    pub(super) fn key(&self) -> &'a [u8] {
+        self.bytes(self.header.key_offset(), self.header.key_len.into())
+    }
+    /// Is this its key?
+    #[inline]
+    pub(super) fn has_key(&self, key: &[u8]) -> bool {
+        usize::from(self.header.key_len) == key.len() && is_same(self.key(), key)
+    }
+    /// Client flags.
+    #[inline]
+    pub(super) fn flags(&self) -> u32 {
+        if !self.header.is(state::FLAGS) {
+            return 0;
+        }
+        let (flags, _) = self.behind.split_first_chunk().expect("an item has room for its flags");
+        u32::from_ne_bytes(*flags)
+    }
+    /// The value of an item that is not chained.
+    #[inline]
+    pub(super) fn value(&self) -> &'a [u8] {
+        self.bytes(self.header.value_offset(), self.header.value_len())
+    }
+}
+
+/// Whether two keys of one length are equal: inline, eight bytes at a time, where a call of the
+/// library's comparison costs as much as the comparison.
+#[inline]
+fn is_same(a: &[u8], b: &[u8]) -> bool {
+    let (a_words, a_rest) = a.as_chunks::<8>();
+    let (b_words, b_rest) = b.as_chunks::<8>();
+    a_words.iter().zip(b_words).all(|(a, b)| u64::from_ne_bytes(*a) == u64::from_ne_bytes(*b))
+        && a_rest.iter().zip(b_rest).all(|(a, b)| a == b)
+}
+
 /// Stands in place of a chained item's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Chain {

@@ -197,7 +197,7 @@ pub(super) struct Seen {
 
 impl Seen {
     /// Run a verb, and take what it says.
-    #[inline]
+    #[inline(always)]
     pub(super) fn run<R>(&mut self, shard: &mut Shard, verb: impl FnOnce(&mut Shard) -> R) -> R {
         if self.on {
             shard.journal.observed = true;

@@ -18,13 +18,9 @@ impl<'a> SetArgs<'a> {
     pub(super) fn joins(&self) -> bool {
         matches!(self.mode, SetMode::Append | SetMode::Prepend)
     }
-    /// As they are for what they create: an append that misses brings its own deadline.
-    #[inline]
-    pub(super) fn created(&self, old: Option<ItemId>) -> SetArgs<'a> {
-        match self.rare.vivify {
-            Some(deadline) if old.is_none() && self.joins() => SetArgs { deadline, ..*self },
-            _ => *self,
-        }
+    /// Those of an append for the item that its miss creates: it brings a deadline for that.
+    pub(super) fn created(&self) -> SetArgs<'a> {
+        SetArgs { deadline: self.rare.vivify.unwrap_or(self.deadline), ..*self }
     }
 }
 

@@ -104,14 +104,10 @@ impl Hit<'_> {
         self.len() == 0
     }
     /// The value, if it stands in one piece (up to 32 KiB it does).
-    #[inline]
+    #[inline(always)]
     pub fn value(&self) -> Option<&[u8]> {
-        let header = self.shard.header(self.id);
-        if header.is(item::state::CHAINED) {
-            return None;
-        }
-        let (at, len) = (header.value_offset(), header.value_len());
-        Some(self.shard.slabs.arena.bytes(self.id, at, len))
+        let item = self.shard.item(self.id);
+        (!item.header.is(item::state::CHAINED)).then(|| item.value())
     }
     /// Append the whole value to `out`.
     pub fn copy_to(&self, out: &mut Vec<u8>) {
@@ -140,6 +136,11 @@ impl Hit<'_> {
     /// It was fetched before.
     pub fn was_fetched(&self) -> bool {
         self.shard.header(self.id).is(item::state::FETCHED)
+    }
+    /// It is stale, won, or has a binary key.
+    #[inline]
+    pub fn has_marks(&self) -> bool {
+        self.shard.header(self.id).has(item::mark::ALL)
     }
     /// Its value is out of date.
     pub fn is_stale(&self) -> bool {
@@ -229,16 +230,19 @@ impl Budget {
 /// Where linear hashing stands: how a hash finds its bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct IndexShape {
-    level: u32,
+    /// Buckets of a full level, less one: `2^level - 1`.
+    mask: u32,
+    /// Buckets before this one are divided already.
     split: u32,
 }
 
 impl IndexShape {
     #[inline]
     fn bucket(self, hash: KeyHash) -> usize {
-        let low = hash.0 as u32 as usize;
-        let bucket = low & ((1 << self.level) - 1);
-        if bucket < self.split as usize { low & ((2 << self.level) - 1) } else { bucket }
+        let low = hash.0 as u32;
+        let bucket = low & self.mask;
+        let bucket = if bucket < self.split { low & (self.mask << 1 | 1) } else { bucket };
+        bucket as usize
     }
 }
 
@@ -249,14 +253,14 @@ struct Slot {
     shard: Mutex<Shard>,
     /// Where the index lies: constant.
     index: usize,
-    /// Its shape when last changed, level and split: good enough for a prefetch.
+    /// Its shape when last changed, mask and split: good enough for a prefetch.
     shape: AtomicU64,
 }
 
 impl Slot {
     fn publish(&self, shard: &Shard) {
         let shape = shard.index.shape();
-        let packed = u64::from(shape.level) << 32 | u64::from(shape.split);
+        let packed = u64::from(shape.mask) << 32 | u64::from(shape.split);
         if self.shape.load(Ordering::Relaxed) != packed {
             self.shape.store(packed, Ordering::Relaxed);
         }
@@ -359,7 +363,7 @@ impl Store {
     pub fn prefetch_bucket(&self, hash: KeyHash) {
         let slot = &self.slots[self.slot(hash)];
         let packed = slot.shape.load(Ordering::Relaxed);
-        let shape = IndexShape { level: (packed >> 32) as u32, split: packed as u32 };
+        let shape = IndexShape { mask: (packed >> 32) as u32, split: packed as u32 };
         prefetch(slot.index + shape.bucket(hash) * 64);
     }
     /// A visit: verbs run through it, each under its shard's lock. With one shard the lock is

@@ -7,12 +7,13 @@
 //! linked items; `held` is never evicted or moved.
 
 use super::Stored;
-use super::arena::Arena;
 use super::chunked::{Pin, Upload};
 use super::geometry::{HEADER_SIZE, MEMCACHED_CAS, MEMCACHED_OVERHEAD};
 use super::hash::{KeyHash, KeyHasher};
 use super::index::Index;
-use super::item::{Accessed, Chain, ItemHeader, ItemId, OWN_CAS_SIZE, Queue, state};
+use super::item::{
+    Accessed, Chain, ItemHeader, ItemId, ItemView, OWN_CAS_SIZE, Place, Queue, state,
+};
 use super::journal::Journal;
 use super::lru::Lru;
 use super::pages::PagePool;
@@ -131,8 +132,12 @@ impl Shard {
     pub(super) fn header_mut(&mut self, id: ItemId) -> &mut ItemHeader {
         self.slabs.arena.header_mut(id)
     }
+    #[inline]
+    pub(super) fn item(&self, id: ItemId) -> ItemView<'_> {
+        self.slabs.arena.item(id)
+    }
     pub(super) fn key(&self, id: ItemId) -> &[u8] {
-        key_of(&self.slabs.arena, id)
+        self.item(id).key()
     }
     pub(super) fn hash_of(&self, id: ItemId) -> KeyHash {
         self.hasher.hash(self.key(id))
@@ -160,11 +165,7 @@ impl Shard {
     /// Client flags.
     #[inline]
     pub(super) fn flags(&self, id: ItemId) -> u32 {
-        if !self.header(id).is(state::FLAGS) {
-            return 0;
-        }
-        let bytes = self.slabs.arena.bytes(id, HEADER_SIZE, 4);
-        u32::from_ne_bytes(bytes.try_into().expect("four bytes of flags"))
+        self.item(id).flags()
     }
     /// The CAS a client sees: rising per key, unique over shards, unless a client chose it; 0
     /// under -C.
@@ -176,6 +177,7 @@ impl Shard {
         }
         self.cas_number(header.cas())
     }
+    #[inline]
     pub(super) fn cas_number(&self, count: u64) -> u64 {
         if self.settings.use_cas { count << self.number.1 | self.number.0 } else { 0 }
     }
@@ -211,17 +213,13 @@ impl Shard {
     }
 
     /// The key's item, dead or alive.
-    #[inline]
+    #[inline(always)]
     pub(super) fn find(&self, key: &[u8], hash: KeyHash) -> Option<ItemId> {
         let arena = &self.slabs.arena;
-        self.index.find(hash, |id| {
-            let header = arena.header(id);
-            header.key_len as usize == key.len()
-                && is_same(arena.bytes(id, header.key_offset(), key.len()), key)
-        })
+        self.index.find(hash, |id| arena.item(id).has_key(key))
     }
     /// The key's item; a dead one is removed on the spot.
-    #[inline]
+    #[inline(always)]
     pub(super) fn find_live(&mut self, key: &[u8], hash: KeyHash, now: Seconds) -> Option<ItemId> {
         self.tick(now);
         let found = self.find(key, hash);
@@ -262,28 +260,19 @@ impl Shard {
         self.lru[line].shift(&mut self.slabs.arena, id, queue, size);
     }
 
-    /// Look a key up, and move its deadline if `touch` says so.
+    /// A lookup (to touch it) found nothing.
     #[inline]
-    pub(super) fn get(
-        &mut self,
-        key: &[u8],
-        hash: KeyHash,
-        touch: Option<Deadline>,
-        now: Seconds,
-    ) -> Option<ItemId> {
-        let Some(id) = self.find_live(key, hash, now) else {
-            match touch {
-                None => self.counts.misses.get += 1,
-                Some(_) => self.counts.misses.touch += 1,
-            }
-            return None;
-        };
-        let header = self.header(id);
-        let queue = header.queue();
-        let line = match header.is(state::CHAINED) {
-            false => self.slabs.class_of(id),
-            true => self.slabs.last_class(),
-        };
+    pub(super) fn missed(&mut self, touch: bool) {
+        match touch {
+            false => self.counts.misses.get += 1,
+            true => self.counts.misses.touch += 1,
+        }
+    }
+    /// An item was looked up, to be used, and perhaps to live until another time.
+    #[inline(always)]
+    pub(super) fn fetched(&mut self, id: ItemId, touch: Option<Deadline>, now: Seconds) {
+        let (line, queue) = (self.line(id), self.header(id).queue());
+        let moves = Lru::fetched(&mut self.slabs.arena, id, self.settings.flat, now);
         match touch {
             None => self.counts.classes[line].hits[queue as usize] += 1,
             Some(deadline) => {
@@ -291,10 +280,9 @@ impl Shard {
                 self.set_deadline(id, deadline);
             }
         }
-        if Lru::fetched(&mut self.slabs.arena, id, self.settings.flat, now) {
+        if moves {
             self.promote(id);
         }
-        Some(id)
     }
 
     pub(super) fn set_deadline(&mut self, id: ItemId, deadline: Deadline) {
@@ -310,7 +298,12 @@ impl Shard {
         deadline: Deadline,
         now: Seconds,
     ) -> bool {
-        self.get(key, hash, Some(deadline), now).is_some()
+        let found = self.find_live(key, hash, now);
+        match found {
+            Some(id) => self.fetched(id, Some(deadline), now),
+            None => self.missed(true),
+        }
+        found.is_some()
     }
 
     /// Remove a key.
@@ -337,6 +330,7 @@ impl Shard {
     }
 
     /// Whether memcached would refuse the item for its size: the same values fit here as there.
+    #[inline]
     pub(super) fn too_large(&self, args: &SetArgs<'_>, len: usize) -> bool {
         let flags = if args.flags == 0 { 0 } else { 4 };
         let cas = if self.settings.use_cas { MEMCACHED_CAS } else { 0 };
@@ -345,7 +339,11 @@ impl Shard {
     }
 
     /// Whether the store may go ahead, given what is there (`old`); counts cas refusals.
+    #[inline]
     pub(super) fn permit(&mut self, args: &SetArgs<'_>, old: Option<ItemId>) -> Option<Stored> {
+        if args.compare.is_none() && args.mode == SetMode::Set {
+            return None;
+        }
         let joins = args.joins();
         if let Some(wanted) = args.compare {
             match old {
@@ -371,6 +369,7 @@ impl Shard {
     }
 
     /// Count a storage command under the class its item has, or would have.
+    #[inline]
     pub(super) fn count_set(&mut self, args: &SetArgs<'_>, len: usize) {
         let class = self.slabs.class_for(plain_size(args, len));
         let class = class.unwrap_or(self.slabs.last_class());
@@ -379,6 +378,7 @@ impl Shard {
 
     /// Count a cas that went through, under the class of the item it replaced. Not by `permit`:
     /// out of memory, a store is tried twice.
+    #[inline]
     pub(super) fn count_cas(&mut self, args: &SetArgs<'_>, line: Option<ClassId>) {
         if let (Some(_), Some(line)) = (args.compare, line)
             && !args.joins()
@@ -404,7 +404,8 @@ impl Shard {
         let stored = match old {
             Some(old) if args.joins() => self.join(old, args, value, now),
             Some(old) if args.rare.invalidate => self.put_compared(args, value, old, now),
-            _ => self.put(&args.created(old), value, old, now),
+            None if args.joins() => self.put(&args.created(), value, None, now),
+            _ => self.put(args, value, old, now),
         };
         if stored != Stored::OutOfMemory {
             self.count_set(args, value.len());
@@ -414,6 +415,7 @@ impl Shard {
     }
 
     /// Write a whole value under a key, in place of `old` if there is one.
+    #[inline]
     pub(super) fn put(
         &mut self,
         args: &SetArgs<'_>,
@@ -429,29 +431,34 @@ impl Shard {
             && !self.header(old).is(state::CHAINED | state::PINNED)
             && self.slabs.class_of(old) == class
         {
-            return self.overwrite(old, args, value, now);
+            return self.overwrite(old, args, (value, size), now);
         }
         self.held = old;
         let taken = self.take_chunk(class, now);
         self.held = None;
         let Some(id) = taken else { return Stored::OutOfMemory };
-        self.write_front(id, args, now);
+        self.write_front(id, args, now, Place::default());
         self.fill(id, value);
         self.link(id, args.hash, old, now)
     }
 
-    /// Header, flags and key of a new, unlinked item without a value.
+    /// Header, flags and key of an item without a value.
     #[inline]
-    pub(super) fn write_front(&mut self, id: ItemId, args: &SetArgs<'_>, now: Seconds) {
+    pub(super) fn write_front(
+        &mut self,
+        id: ItemId,
+        args: &SetArgs<'_>,
+        now: Seconds,
+        place: Place,
+    ) {
         let cas = self.next_cas();
         let header = self.slabs.arena.header_mut(id);
         header.renew(cas);
-        header.next = None;
-        header.prev = None;
+        (header.next, header.prev) = (place.next, place.prev);
         header.deadline = args.deadline;
         header.accessed = Accessed::at(now);
         header.key_len = args.key.len() as u8;
-        header.state = if args.flags == 0 { 0 } else { state::FLAGS };
+        header.state = place.state | if args.flags == 0 { 0 } else { state::FLAGS };
         if args.rare.binary_key || args.rare.new_cas.is_some() {
             self.write_rare(id, &args.rare);
         }
@@ -475,21 +482,27 @@ impl Shard {
 
     /// Key and class stay: write over the old item, where it stands. It was just written, so it
     /// counts as active: it will not be evicted before it has had another turn.
-    fn overwrite(&mut self, id: ItemId, args: &SetArgs<'_>, value: &[u8], now: Seconds) -> Stored {
-        let before = self.size(id);
-        let links = *self.header(id);
-        self.write_front(id, args, now);
-        let flat = self.settings.flat;
-        let header = self.header_mut(id);
-        (header.next, header.prev) = (links.next, links.prev);
-        header.state |= links.state & (state::QUEUE | state::LINKED);
-        if !flat {
-            header.state |= state::ACTIVE;
-        }
+    #[inline]
+    fn overwrite(
+        &mut self,
+        id: ItemId,
+        args: &SetArgs<'_>,
+        (value, size): (&[u8], usize),
+        now: Seconds,
+    ) -> Stored {
+        let header = self.header(id);
+        let before = header.value_offset() + header.value_len();
         let queue = header.queue();
+        let flat = self.settings.flat;
+        let active = if flat { 0 } else { state::ACTIVE };
+        let state = header.state & (state::QUEUE | state::LINKED) | active;
+        let place = Place { next: header.next, prev: header.prev, state };
+        self.write_front(id, args, now, place);
         self.fill(id, value);
         self.slabs.expires(id, args.deadline);
-        self.resized(id, queue, before);
+        if size != before {
+            self.resized(id, queue, before);
+        }
         self.counts.total_items += 1;
         let first = self.settings.first_queue(args.deadline, now);
         // TEMP is for short lives only, and an item in it goes nowhere by itself.
@@ -558,7 +571,7 @@ impl Shard {
     /// Split one bucket of the index.
     pub(super) fn grow_index(&mut self) {
         let (arena, hasher) = (&self.slabs.arena, &self.hasher);
-        self.index.grow(|id| hasher.hash(key_of(arena, id)), |id| arena.address(id));
+        self.index.grow(|id| hasher.hash(arena.item(id).key()), |id| arena.address(id));
     }
 
     /// Take an item out of its queue (the index is the caller's).
@@ -574,21 +587,6 @@ impl Shard {
         self.unlink(id);
         self.release(id);
     }
-}
-
-fn key_of(arena: &Arena, id: ItemId) -> &[u8] {
-    let header = arena.header(id);
-    arena.bytes(id, header.key_offset(), header.key_len as usize)
-}
-
-/// Whether two keys of one length are equal: inline, eight bytes at a time, where a call of the
-/// library's comparison costs as much as the comparison.
-#[inline]
-fn is_same(a: &[u8], b: &[u8]) -> bool {
-    let (a_words, a_rest) = a.as_chunks::<8>();
-    let (b_words, b_rest) = b.as_chunks::<8>();
-    a_words.iter().zip(b_words).all(|(a, b)| u64::from_ne_bytes(*a) == u64::from_ne_bytes(*b))
-        && a_rest.iter().zip(b_rest).all(|(a, b)| a == b)
 }
 
 /// Bytes of an item that is not chained.

@@ -248,13 +248,12 @@ impl Slabs {
     /// longer value is left to the hardware, which has seen a stream begin by then.
     #[inline]
     pub(super) fn prefetch(&self, id: ItemId) {
-        /// Lines of 64 bytes.
-        const LINES_MAX: usize = 4;
         let address = self.arena.address(id);
         let Some(class) = self.classes.get(self.class_of(id)) else { return };
-        let lines = (address % 64 + class.chunk_size as usize).div_ceil(64);
-        for line in 0..lines.min(LINES_MAX) {
-            prefetch(address + line * 64);
+        let last = class.chunk_size as usize - 1;
+        // To ask for a line twice is cheaper than to find out whether it is another one.
+        for offset in [0, 64, 128, 192] {
+            prefetch(address + last.min(offset));
         }
     }
 

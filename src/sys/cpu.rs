@@ -1,4 +1,4 @@
-//! Prefetch, pinning and counts of cores.
+//! Prefetch, a comparison of many bytes at once, pinning and counts of cores.
 
 /// Ask the CPU to bring the cache line at `address` closer. Any address is allowed: a prefetch
 /// never faults.
@@ -18,6 +18,36 @@ pub fn prefetch(address: usize) {
     }
     #[cfg(any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
     let _ = address;
+}
+
+/// Which of sixteen bytes equal `byte`: bit `i` for the `i`th, counted from the lowest of the first
+/// word.
+#[inline(always)]
+pub fn equal_bytes(words: [u32; 4], byte: u8) -> u32 {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: SSE2 is part of the architecture; nothing but registers is touched.
+    unsafe {
+        use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_movemask_epi8, _mm_set_epi32, _mm_set1_epi8};
+        let [a, b, c, d] = words.map(u32::cast_signed);
+        let same = _mm_cmpeq_epi8(_mm_set_epi32(d, c, b, a), _mm_set1_epi8(byte.cast_signed()));
+        _mm_movemask_epi8(same).cast_unsigned()
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    equal_bytes_portable(words, byte)
+}
+
+/// The same in ordinary registers.
+#[cfg(any(test, not(target_arch = "x86_64")))]
+#[inline]
+fn equal_bytes_portable([a, b, c, d]: [u32; 4], byte: u8) -> u32 {
+    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    let eight = |low: u32, high: u32| {
+        let x = (u64::from(low) | u64::from(high) << 32) ^ (u64::from(byte) * (u64::MAX / 0xff));
+        let top_bits = !(((x & LOW) + LOW) | x | LOW);
+        // The product gathers them in its highest byte, in order.
+        (top_bits >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
+    };
+    (eight(a, b) | eight(c, d) << 8) as u32
 }
 
 /// How many cores are online, at least 1; not narrowed by the caller's affinity.
@@ -43,11 +73,28 @@ pub fn pin_current_thread(core: usize) -> std::io::Result<()> {
     if result == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
 }
 
-#[cfg(all(test, not(miri)))]
+#[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
+    fn equal_bytes_is_exact() {
+        for byte in (0..=255u8).step_by(if cfg!(miri) { 16 } else { 1 }) {
+            for other in 0..=255u8 {
+                let [low, high] = [byte ^ 1, byte ^ 0x80];
+                let bytes =
+                    [other, byte, low, high, 0, 255, byte, 1, byte, other, 2, 0, 9, 8, byte, low];
+                let naive = (0..16).filter(|&i| bytes[i] == byte).fold(0, |mask, i| mask | 1 << i);
+                let word = |n: usize| u32::from_le_bytes(*bytes[4 * n..].first_chunk().unwrap());
+                let words = [word(0), word(1), word(2), word(3)];
+                assert_eq!(equal_bytes(words, byte), naive, "{byte} in {bytes:?}");
+                assert_eq!(equal_bytes_portable(words, byte), naive, "{byte} in {bytes:?}");
+            }
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "asks the system")]
     fn a_pinned_thread_stays_on_its_core_and_absurd_cores_are_refused() {
         // In a thread of its own: the other tests keep their cores.
         std::thread::scope(|scope| {
