@@ -113,7 +113,7 @@ fn over_the_wire(options: &Options) -> io::Result<Vec<Row>> {
         for &memory_mb in &workload.sizes_mb {
             let name = &workload.name;
             progress::show(&format!("{name} at {memory_mb} MB: ideal"));
-            let pace = Pace::new(workload.divisor);
+            let pace = Pace::new(workload.divisor, options.rate);
             let limit = u64::from(memory_mb) << 20;
             let ideal = ideal::play(requests(workload, options)?, pace, limit);
             let (divisor, mut runs) = (workload.divisor, Vec::new());
@@ -164,7 +164,7 @@ fn in_process(options: &Options) -> io::Result<Table> {
     for workload in &options.workloads {
         for &memory_mb in &workload.sizes_mb {
             progress::show(&format!("{} at {memory_mb} MB", workload.name));
-            let pace = Pace::new(workload.divisor);
+            let pace = Pace::new(workload.divisor, options.rate);
             let config = in_process::store_config(memory_mb, &options.slabd_options)?;
             let requests = || requests(workload, options);
             let found = in_process::play(requests()?, pace, config)?;

@@ -24,6 +24,8 @@ usage: cargo bench --bench replay -- [OPTIONS]
                          for --capacity
   --divide N             divide trace time and TTLs by N; 0: as fast as it goes
   --seconds N            for --shift-test: of traffic after each change (60)
+  --rate N               requests a second of workloads that are not paced otherwise (as fast as
+                         it goes; the clock of --in-process then counts 100000 a second)
   --requests N           only the first N requests
   --seed N               of what is drawn (1)
   --servers A[,B]        of slabd, memcached
@@ -55,6 +57,7 @@ pub struct Options {
     pub workloads: Vec<Workload>,
     /// `-m` that was asked for.
     pub memory: Vec<u32>,
+    pub rate: Option<u64>,
     pub requests: usize,
     pub seconds: u64,
     pub seed: u64,
@@ -93,6 +96,7 @@ impl Options {
                 "--only" => only.extend(value()?.split(',').map(str::to_string)),
                 "--memory" => options.memory = numbers(&name, &value()?)?,
                 "--divide" => divisor = Some(number(&name, &value()?)?),
+                "--rate" => options.rate = Some(number(&name, &value()?)?),
                 "--requests" => options.requests = number(&name, &value()?)?,
                 "--seed" => options.seed = number(&name, &value()?)?,
                 "--option" => options.slabd_options.push(value()?),
@@ -132,6 +136,7 @@ impl Options {
             mode: Mode::Wire,
             workloads: workloads::made(),
             memory: Vec::new(),
+            rate: None,
             requests: usize::MAX,
             seconds: 60,
             seed: 1,

@@ -68,10 +68,12 @@ fn an_ideal_lru_forgets_what_expires() {
 #[test]
 fn time_and_ttls_are_divided_by_the_same() {
     let request = Request { time_ms: 30_000, ttl_s: 61, ..read(1) };
-    assert_eq!(Pace::new(Some(15)).clock_ms(&request, 0), 2_000);
-    assert_eq!(Pace::new(Some(15)).ttl_s(&request), 5);
-    assert_eq!(Pace::new(None).ttl_s(&request), 61);
-    assert_eq!(Pace::new(None).clock_ms(&request, 1_000), 10);
+    let divided = Pace::new(Some(15), Some(7));
+    assert_eq!((divided.clock_ms(&request, 0), divided.ttl_s(&request)), (2_000, 5));
+    let free = Pace::new(None, None);
+    assert_eq!((free.clock_ms(&request, 1_000), free.ttl_s(&request)), (10, 61));
+    let rated = Pace::new(None, Some(500));
+    assert_eq!((rated.clock_ms(&request, 1_000), rated.ttl_s(&request)), (2_000, 61));
 }
 
 #[test]

@@ -53,7 +53,7 @@ const CLUSTERS: [Cluster; 5] = [
         keys: 600_000,
         span_s: 144_000,
         divisor: Some(2_400),
-        sizes_mb: [16, 32, 64, 96],
+        sizes_mb: [8, 16, 24, 32],
     },
     Cluster {
         name: "twitter24",
@@ -67,7 +67,7 @@ const CLUSTERS: [Cluster; 5] = [
         keys: 400_000,
         span_s: 600,
         divisor: Some(10),
-        sizes_mb: [8, 16, 24, 48],
+        sizes_mb: [8, 12, 16, 24],
     },
     Cluster {
         name: "twitter29",
@@ -81,7 +81,7 @@ const CLUSTERS: [Cluster; 5] = [
         keys: 1_000_000,
         span_s: 36_000,
         divisor: Some(600),
-        sizes_mb: [12, 24, 48, 96],
+        sizes_mb: [8, 12, 16, 24],
     },
     Cluster {
         name: "twitter45",
@@ -109,7 +109,7 @@ const CLUSTERS: [Cluster; 5] = [
         keys: 1_000_000,
         span_s: 20,
         divisor: None,
-        sizes_mb: [8, 16, 32, 48],
+        sizes_mb: [8, 16, 24, 32],
     },
 ];
 

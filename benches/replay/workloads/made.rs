@@ -17,7 +17,7 @@ pub fn all() -> Vec<Workload> {
         source: Source::Made(make),
     };
     vec![
-        row("zipf", "zipf 0.9 over 500,000 keys of 50 to 1,000 B", [32, 64, 128, 256], None, zipf),
+        row("zipf", "zipf 0.9 over 500,000 keys of 50 to 1,000 B", [16, 32, 64, 128], None, zipf),
         row(
             "scan",
             "zipf 1.0 over 200,000 keys of 100 to 500 B, every fifth run of 5,000 requests a scan \
@@ -45,7 +45,7 @@ pub fn all() -> Vec<Workload> {
         row(
             "ttlmix",
             "zipf 0.8 over 600,000 keys of 200 B, 60 % with a TTL of 60 s, the others a day; 600 s",
-            [24, 40, 64, 96],
+            [16, 24, 40, 64],
             Some(10),
             ttl_mix,
         ),
