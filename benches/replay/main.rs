@@ -61,6 +61,9 @@ fn main() -> ExitCode {
 }
 
 fn run(mut options: Options) -> io::Result<()> {
+    if matches!(options.mode, Mode::Wire | Mode::ShiftTest | Mode::Capacity) {
+        server::leave_out_what_is_missing(&mut options.servers, &options.programs);
+    }
     match options.mode {
         Mode::Help => println!("{}", options::HELP),
         Mode::List => {
@@ -69,7 +72,6 @@ fn run(mut options: Options) -> io::Result<()> {
             }
         }
         Mode::Wire => {
-            server::leave_out_what_is_missing(&mut options.servers, &options.programs);
             let report = Report::new(options.seed, over_the_wire(&options)?);
             print!("{}", report.text(options.markdown));
             if let Some(directory) = &options.out {

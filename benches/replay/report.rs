@@ -127,6 +127,9 @@ impl Report {
 
     fn summary(&self) -> String {
         let all: Vec<(f64, f64)> = self.rows.iter().filter_map(Row::ratios).collect();
+        if all.is_empty() {
+            return String::new();
+        }
         let mean = |values: &mut dyn Iterator<Item = f64>| {
             let logs: Vec<f64> = values.map(f64::ln).filter(|log| log.is_finite()).collect();
             (logs.iter().sum::<f64>() / logs.len().max(1) as f64).exp()
