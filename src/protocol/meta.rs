@@ -21,7 +21,7 @@ enum Compares {
 }
 
 /// `mg <key> <flag>*`
-#[inline]
+#[inline(always)]
 pub(super) fn get<'a>(frame: Frame<'a>, rest: &'a [u8]) -> Parsed<'a> {
     let scanned = match Scan::of(rest, 2) {
         Ok(scanned) => scanned,
@@ -141,7 +141,7 @@ struct Scan<'a> {
 
 impl<'a> Scan<'a> {
     /// What stands behind a command word; `tokens` says how many words come before the flags.
-    #[inline]
+    #[inline(always)]
     fn of(rest: &'a [u8], tokens: usize) -> Result<Self, ClientError> {
         let rest = skip_spaces(rest);
         let (key, rest) = rest.split_at(find_space(rest));
@@ -163,8 +163,26 @@ const SIMPLE: u32 = flags::mask(b"OPLkstcfvhuqxMI");
 
 /// See to it that every flag is known, stands once and has the argument it needs.
 /// `Malformed`: the line has not even the shape of a meta command.
-#[inline]
+#[inline(always)]
 fn scan_flags<'a>(key: &[u8], text: &'a [u8], tokens: usize) -> Result<Flags<'a>, ClientError> {
+    // Mostly these are single letters, and so few that they cannot be too many.
+    let (mut present, mut rest) = (0, text);
+    while let [b' ', letter, tail @ ..] = rest
+        && matches!(tail, [] | [b' ', ..])
+        && flags::bit(*letter) & SIMPLE & !present != 0
+    {
+        present |= flags::bit(*letter);
+        rest = tail;
+    }
+    if rest.is_empty() && key.len() <= KEY_MAX {
+        return Ok(Flags::new(text, present));
+    }
+    scan_any_flags(key, text, tokens)
+}
+const _: () = assert!(3 + SIMPLE.count_ones() as usize <= META_TOKENS_MAX);
+
+/// The same for any flags.
+fn scan_any_flags<'a>(key: &[u8], text: &'a [u8], tokens: usize) -> Result<Flags<'a>, ClientError> {
     let (mut count, mut present, mut error, mut ended) = (tokens, 0, None, false);
     for (letter, argument) in Flags::new(text, 0).iter() {
         let bit = flags::bit(letter);

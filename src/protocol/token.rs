@@ -169,6 +169,24 @@ fn lenient_of_any(word: &[u8]) -> Option<(bool, u64)> {
     Some((negative, digits(&unsigned[..end], usize::MAX)?))
 }
 
+/// A number as nearly all are written, and what stands behind it: one SP, up to nine digits, and SP
+/// or the end. `None` says nothing about the number.
+#[inline(always)]
+pub(super) fn plain_number(bytes: &[u8]) -> Option<(u32, &[u8])> {
+    let (mut value, mut rest) = (0, bytes.strip_prefix(b" ")?);
+    for digits in 0..=9 {
+        match rest {
+            [digit @ b'0'..=b'9', tail @ ..] if digits < 9 => {
+                value = value * 10 + u32::from(digit - b'0');
+                rest = tail;
+            }
+            [] | [b' ', ..] if digits > 0 => return Some((value, rest)),
+            _ => return None,
+        }
+    }
+    None
+}
+
 /// So many digits are no more than 2^64 - 1.
 const DIGITS_FIT: usize = 19;
 
@@ -253,6 +271,20 @@ mod tests {
         for zeros in 9..24 {
             agree(&format!("{}1", "0".repeat(zeros)));
             agree(&format!("-{}1", "0".repeat(zeros)));
+        }
+    }
+
+    #[test]
+    fn a_plain_number_is_what_the_others_make_of_it_or_nothing() {
+        for word in ["0", "7", "00", "123456789", "1234567890", "", "-1", "1x", "\t1", "+1"] {
+            for behind in ["", " ", " 9", "\r"] {
+                let bytes = format!(" {word}{behind}");
+                let number = plain_number(bytes.as_bytes());
+                let suits = word.len() < 10 && behind != "\r";
+                let strict = u32(word.as_bytes()).filter(|_| suits);
+                let expected = strict.map(|n| (n, behind.as_bytes()));
+                assert_eq!(number, expected, "{bytes:?}");
+            }
         }
     }
 

@@ -364,33 +364,26 @@ impl Turn {
                 self.rest.hungry = false;
                 break;
             }
-            let mut hash = KeyHash::default();
-            let (what, len, last) = match protocol::parse(protocol, &bytes[at..], scanned) {
+            let last = match protocol::parse(protocol, &bytes[at..], scanned) {
+                Parsed::Complete { request, len } => {
+                    at += len;
+                    hashes.push(hash_key(env.store, &request));
+                    steps.push(Step { what: What::Request(request), end: at });
+                    ends_plan(&request)
+                }
                 Parsed::Partial { wanted, scanned } => {
                     self.rest = Rest { hungry: true, wanted, scanned };
                     break;
                 }
-                Parsed::Complete { request, len } => {
-                    hash = hash_key(env.store, &request);
-                    (What::Request(request), len, ends_plan(&request))
+                wrong => {
+                    let (what, len) = refused(env, wrong, bytes.len() - at);
+                    at += len;
+                    hashes.push(KeyHash::default());
+                    let last = !matches!(what, What::Refuse { swallow: 0, .. });
+                    steps.push(Step { what, end: at });
+                    last
                 }
-                Parsed::Malformed { error, len, swallow, framing_lost } => {
-                    let here = (bytes.len() - at - len).min(swallow as usize);
-                    let due = match error {
-                        None => Due::Nothing,
-                        Some(error) if framing_lost && env.config.strict_framing => {
-                            Due::ErrorThenClose(error)
-                        }
-                        Some(error) => Due::Error(error),
-                    };
-                    let swallow = swallow - here as u64;
-                    (What::Refuse { due, swallow }, len + here, swallow > 0)
-                }
-                Parsed::Fatal => (What::Fatal, bytes.len() - at, true),
             };
-            at += len;
-            steps.push(Step { what, end: at });
-            hashes.push(hash);
             scanned = 0;
             if last {
                 behind = at < bytes.len();
@@ -449,6 +442,21 @@ impl Turn {
     }
 }
 
+/// The step for what is no request, and how many of the `here` bytes it takes up.
+#[cold]
+fn refused<'a>(env: &Env<'_>, wrong: Parsed<'a>, here: usize) -> (What<'a>, usize) {
+    let Parsed::Malformed { error, len, swallow, framing_lost } = wrong else {
+        return (What::Fatal, here);
+    };
+    let swallowed = (here - len).min(swallow as usize);
+    let due = match error {
+        None => Due::Nothing,
+        Some(error) if framing_lost && env.config.strict_framing => Due::ErrorThenClose(error),
+        Some(error) => Due::Error(error),
+    };
+    (What::Refuse { due, swallow: swallow - swallowed as u64 }, len + swallowed)
+}
+
 /// Steps of a connection that has not proved who it is: none of them gets to `execute`.
 #[cold]
 fn lock(steps: &mut [Step<'_>]) {
@@ -471,7 +479,7 @@ fn ends_plan(request: &Request<'_>) -> bool {
 }
 
 /// Hash the key of a request, or its first one.
-#[inline]
+#[inline(always)]
 fn hash_key(store: &Store, request: &Request<'_>) -> KeyHash {
     match &request.command {
         Command::Get(get) => store.hash(get.keys.first()),

@@ -10,7 +10,8 @@
 
 use super::geometry::HEADER_SIZE;
 use super::item::{Chain, ItemHeader, ItemId, Place, mark, state};
-use super::shard::{Shard, plain_size};
+use super::put::plain_size;
+use super::shard::Shard;
 use super::{Deadline, KeyHash, PinRead, Seconds, SetArgs, SetMode, SetRare, Stored};
 
 /// Chains longer than this are freed a few chunks at a time.

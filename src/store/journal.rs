@@ -10,7 +10,8 @@
 use std::collections::BTreeMap;
 
 use super::item::{ItemId, Queue, state};
-use super::shard::{Shard, plain_size};
+use super::put::plain_size;
+use super::shard::Shard;
 use super::slab::ClassId;
 use super::{Seconds, Session, SetArgs, SetMode, Slot, Store, Stored};
 

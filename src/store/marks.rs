@@ -24,6 +24,14 @@ impl<'a> SetArgs<'a> {
     }
 }
 
+impl SetRare {
+    /// The new item has no marks, and no CAS of its own.
+    #[inline]
+    pub(super) fn marks_nothing(&self) -> bool {
+        !self.binary_key && self.new_cas.is_none()
+    }
+}
+
 impl Shard {
     /// The CAS that a client chose for this item, which has one; 0 under -C.
     #[cold]

@@ -29,6 +29,7 @@ mod marks;
 mod moves;
 mod operands;
 mod pages;
+mod put;
 mod reap;
 mod session;
 mod shard;

@@ -285,7 +285,7 @@ impl Shard {
     fn count_no_memory(&mut self, args: &SetArgs<'_>, len: usize) {
         self.counts.store_no_memory += u64::from(!args.rare.uncounted);
         self.counts.malloc_fails += 1;
-        let class = self.slabs.class_for(super::shard::plain_size(args, len));
+        let class = self.slabs.class_for(super::put::plain_size(args, len));
         let class = class.unwrap_or(self.slabs.last_class());
         self.counts.classes[class].outofmemory += 1;
     }
