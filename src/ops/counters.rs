@@ -1,7 +1,10 @@
 //! Per-worker counts: one writer each, summed when asked. What concerns items is counted by the
 //! store, under the lock it holds anyway.
 
+use std::sync::atomic::AtomicU64 as Cell;
+
 use super::watch::WatchTotals;
+use crate::store::times::{self, Times};
 use crate::sync::{AtomicU64, Ordering::Relaxed};
 
 /// A count with one writer: a plain load and store, no locked instruction.
@@ -58,6 +61,31 @@ pub struct WorkerCounters {
     pub udp_limited: Count,
     /// Bytes of buffers that connections own at present.
     pub buffer_bytes: Count,
+    /// How long the turns of its loop took.
+    pub turns: TurnTimes,
+}
+
+/// Times with one writer.
+#[derive(Debug)]
+pub struct TurnTimes(Box<[Cell]>);
+
+impl Default for TurnTimes {
+    fn default() -> Self {
+        TurnTimes((0..times::PLACES).map(|_| Cell::new(0)).collect())
+    }
+}
+
+impl TurnTimes {
+    /// Only from the owning thread.
+    #[inline]
+    pub fn record(&self, ticks: u64) {
+        let count = &self.0[times::place(ticks)];
+        count.store(count.load(Relaxed).wrapping_add(1), Relaxed);
+    }
+    /// From anywhere.
+    pub fn times(&self) -> Times {
+        Times::of(self.0.iter().map(|count| count.load(Relaxed)))
+    }
 }
 
 /// What workers and the accepting thread counted, summed: plain numbers, taken at one moment.

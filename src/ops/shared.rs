@@ -8,6 +8,7 @@ use super::config::Config;
 use super::counters::{Totals, WorkerCounters};
 use super::prefix::PrefixTable;
 use super::watch::Watch;
+use crate::store::times::Times;
 use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering::Relaxed};
 
 /// The store's clock at start. Above 60, so that `uptime` (the clock less 60) reads 2 as
@@ -16,6 +17,9 @@ pub const CLOCK_START: u32 = 62;
 
 /// `uptime` is the clock less this.
 pub const UPTIME_OFFSET: u32 = 60;
+
+/// Ticks of a millisecond until they are measured, a tenth of a second after the start.
+const TICKS_PER_MS: u64 = 2_000_000;
 
 /// Shared, read-mostly.
 pub struct Shared {
@@ -36,9 +40,12 @@ pub struct Shared {
     pub listener: ListenerCounters,
     /// Who watches.
     pub watch: Watch,
+    /// What a millisecond is in ticks, by which turns and locks are timed.
+    pub ticks_per_ms: AtomicU64,
     clock: Mutex<Clock>,
     prefixes: Mutex<PrefixTable>,
     baseline: Mutex<Totals>,
+    turns_before: Mutex<Times>,
 }
 
 /// Written by the accepting thread only.
@@ -82,9 +89,11 @@ impl Shared {
             workers: (0..config.threads).map(|_| WorkerCounters::default()).collect(),
             listener: ListenerCounters::default(),
             watch: Watch::new(config.watcher_logbuf),
+            ticks_per_ms: AtomicU64::new(TICKS_PER_MS),
             clock: Mutex::new(Clock::default()),
             prefixes: Mutex::new(PrefixTable::new(config.prefix_delimiter)),
             baseline: Mutex::new(Totals::default()),
+            turns_before: Mutex::new(Times::default()),
         }
     }
 
@@ -135,6 +144,18 @@ impl Shared {
     pub fn reset_totals(&self) {
         let raw = self.raw_totals();
         *lock(&self.baseline) = raw;
+        let turns = self.raw_turns();
+        *lock(&self.turns_before) = turns;
+    }
+
+    /// How long the turns of workers' loops took since start or the last [`Shared::reset_totals`].
+    pub fn turns(&self) -> Times {
+        self.raw_turns().since(&lock(&self.turns_before))
+    }
+    fn raw_turns(&self) -> Times {
+        let mut turns = Times::default();
+        self.workers.iter().for_each(|worker| turns.add(&worker.turns.times()));
+        turns
     }
 
     fn raw_totals(&self) -> Totals {

@@ -35,6 +35,7 @@ pub(super) fn run(common: &Arc<Common>, clock: Clock, stop: &Receiver<()>) {
         if begins {
             round_at = at + ROUND_US;
             common.shared.tick(clock.elapsed_s());
+            common.shared.ticks_per_ms.store(clock.ticks_per_ms(), Relaxed);
             tell.round(common);
         }
         let now = common.shared.now.load(Relaxed);

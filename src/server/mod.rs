@@ -136,7 +136,7 @@ impl Threads {
     ) -> io::Result<Self> {
         let clock = clock::Clock::start();
         let shared = Shared::new(&config, clock::unix_now());
-        let store = Store::new(config.store.clone())?;
+        let store = Store::new(config.store.clone())?.timed(clock::ticks);
         let mut mailboxes = Vec::new();
         let mut polls = Vec::new();
         for _ in 0..config.threads {

@@ -17,7 +17,7 @@ use mio::event::{Event, Source};
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
-use super::clock::Limit;
+use super::clock::{Limit, ticks};
 use super::common::Common;
 use super::connection::{Connection, Overdue, Phase};
 use super::deadlines::{Entry, Wheel};
@@ -126,6 +126,7 @@ impl Worker {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
                 _ => {}
             }
+            let begun = ticks();
             let mut mail = false;
             for event in &events {
                 if event.token() == INBOX {
@@ -144,6 +145,8 @@ impl Worker {
             self.serve(now);
             self.serve_datagrams(now);
             self.feed_watchers();
+            let turns = &self.common.shared.workers[self.index].turns;
+            turns.record(ticks().saturating_sub(begun));
             if self.stop.is_some() && self.stop_is_over() {
                 return Ok(());
             }

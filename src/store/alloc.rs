@@ -46,6 +46,16 @@ impl Shard {
 
     #[inline(never)]
     fn find_chunk(&mut self, class: ClassId, now: Seconds) -> Option<ItemId> {
+        if self.is_alone() {
+            return self.search_chunk(class, now); // the whole visit is timed
+        }
+        let began = (self.settings.ticks)();
+        let found = self.search_chunk(class, now);
+        self.counts.holds.record((self.settings.ticks)().saturating_sub(began));
+        found
+    }
+
+    fn search_chunk(&mut self, class: ClassId, now: Seconds) -> Option<ItemId> {
         if !self.doomed.is_empty() {
             self.free_doomed(DOOMED_STEP);
             if let Some(id) = self.slabs.pop(class) {

@@ -172,6 +172,8 @@ pub(super) struct Settings {
     pub(super) track_sizes: bool,
     pub(super) crawler: bool,
     pub(super) background: Background,
+    /// What locks are timed with.
+    pub(super) ticks: fn() -> u64,
 }
 
 impl Settings {
@@ -187,6 +189,7 @@ impl Settings {
             track_sizes: config.track_sizes,
             crawler: false,
             background: Background::default(),
+            ticks: || 0,
         };
         settings.tune(&Tuning::new(config));
         settings

@@ -38,6 +38,7 @@ mod stats;
 mod table;
 #[cfg(test)]
 mod tests;
+pub mod times;
 mod tuning;
 
 use std::io;
@@ -286,6 +287,8 @@ pub struct Store {
     moves: Mutex<Moves>,
     /// Dumps going on.
     dumps: AtomicUsize,
+    /// What locks are timed with.
+    ticks: fn() -> u64,
 }
 
 impl Store {
@@ -346,7 +349,15 @@ impl Store {
             tuning: Mutex::new(Tuning::new(&config)),
             moves: Mutex::new(Moves::default()),
             dumps: AtomicUsize::new(0),
+            ticks: || 0,
         })
+    }
+    /// Time how long locks are held, in differences of `ticks`: the store reads no clock itself.
+    #[must_use]
+    pub fn timed(mut self, ticks: fn() -> u64) -> Store {
+        self.ticks = ticks;
+        self.slots.iter().for_each(|slot| slot.lock().settings.ticks = ticks);
+        self
     }
 
     /// The hash of a key.
@@ -466,7 +477,8 @@ impl Store {
     /// One lock at a time. `false`: none can.
     fn find_page(&self, needy: usize, now: Seconds) -> bool {
         let count = self.slots.len();
-        (1..count).map(|n| (needy + n) % count).any(|slot| self.slots[slot].lock().give_page(now))
+        let give = |slot: usize| self.slots[slot].hold(self.ticks, |shard| shard.give_page(now));
+        (1..count).map(|n| (needy + n) % count).any(give)
     }
 
     /// Everything stored before `at` is dead from `at` on (`at <= now`: at once).
@@ -485,13 +497,7 @@ impl Store {
     }
     /// A step of work on every shard; whether there is more to do in any.
     fn upkeep(&self, work: impl Fn(&mut Shard) -> bool) -> bool {
-        let step = |slot: &Slot| {
-            let mut shard = slot.lock();
-            let more = work(&mut shard);
-            slot.publish(&shard);
-            more
-        };
-        self.slots.iter().filter(|slot| step(slot)).count() > 0
+        self.slots.iter().filter(|slot| slot.hold(self.ticks, &work)).count() > 0
     }
 
     /// Everything counted, summed over shards.
@@ -540,6 +546,15 @@ impl Store {
 }
 
 impl Slot {
+    /// Some upkeep under the lock, timed.
+    fn hold<R>(&self, ticks: fn() -> u64, work: impl FnOnce(&mut Shard) -> R) -> R {
+        let mut shard = self.lock();
+        let began = ticks();
+        let result = work(&mut shard);
+        self.publish(&shard);
+        shard.counts.upkeep.record(ticks().saturating_sub(began));
+        result
+    }
     #[inline]
     fn lock(&self) -> MutexGuard<'_, Shard> {
         self.shard.lock().expect("a shard is never left half-changed: a panic ends the process")

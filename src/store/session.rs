@@ -17,13 +17,15 @@ pub struct Session<'a> {
     store: &'a Store,
     /// The only shard's lock, once taken.
     guard: Option<MutexGuard<'a, Shard>>,
+    /// When it was.
+    locked_at: u64,
     /// What happened, if that is to be known.
     pub(super) seen: Seen,
 }
 
 impl<'a> Session<'a> {
     pub(super) fn new(store: &'a Store) -> Session<'a> {
-        Session { store, guard: None, seen: Seen::default() }
+        Session { store, guard: None, locked_at: 0, seen: Seen::default() }
     }
 
     /// Let go of the lock the visit holds, if it does; the next verb takes it again. To be called
@@ -31,8 +33,9 @@ impl<'a> Session<'a> {
     /// wait for this very visit.
     #[inline]
     pub fn release(&mut self) {
-        if let Some(shard) = self.guard.take() {
+        if let Some(mut shard) = self.guard.take() {
             self.store.slots[0].publish(&shard);
+            shard.counts.holds.record((self.store.ticks)().saturating_sub(self.locked_at));
         }
     }
 
@@ -46,7 +49,7 @@ impl<'a> Session<'a> {
     fn on<R>(&mut self, number: usize, verb: impl FnOnce(&mut Shard, usize) -> R) -> R {
         let store = self.store;
         if store.slots.len() == 1 {
-            let guard = self.guard.get_or_insert_with(|| store.slots[0].lock());
+            let guard = lock_once(store, &mut self.guard, &mut self.locked_at);
             return self.seen.run(guard, |shard| verb(shard, 0));
         }
         let slot = &store.slots[number];
@@ -61,7 +64,7 @@ impl<'a> Session<'a> {
     pub fn prefetch_item(&mut self, hash: KeyHash) {
         let store = self.store;
         if store.slots.len() == 1 {
-            self.guard.get_or_insert_with(|| store.slots[0].lock()).prefetch(hash);
+            lock_once(store, &mut self.guard, &mut self.locked_at).prefetch(hash);
         } else {
             store.slots[store.slot(hash)].lock().prefetch(hash);
         }
@@ -231,6 +234,20 @@ impl<'a> Session<'a> {
     pub fn touch(&mut self, key: &[u8], hash: KeyHash, deadline: Deadline, now: Seconds) -> bool {
         self.with(hash, |shard, _| shard.touch(key, hash, deadline, now))
     }
+}
+
+/// The only shard of a store, locked now unless it is already.
+#[inline]
+fn lock_once<'g, 'a>(
+    store: &'a Store,
+    guard: &'g mut Option<MutexGuard<'a, Shard>>,
+    locked_at: &mut u64,
+) -> &'g mut Shard {
+    guard.get_or_insert_with(|| {
+        let guard = store.slots[0].lock();
+        *locked_at = (store.ticks)();
+        guard
+    })
 }
 
 impl Drop for Session<'_> {

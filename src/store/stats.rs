@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::item::Queue;
 use super::shard::Shard;
+use super::times::Times;
 use super::{Seconds, Tuning};
 
 /// What one shard counts. Written under its lock only.
@@ -31,6 +32,10 @@ pub(super) struct Counts {
     pub(super) reassign_no_room: u64,
     pub(super) reassign_evictions: u64,
     pub(super) classes: Vec<ClassStats>,
+    /// See [`StoreStats::holds`].
+    pub(super) holds: Times,
+    /// See [`StoreStats::upkeep`].
+    pub(super) upkeep: Times,
     /// Items by size in units of 32 bytes, rounded up (track_sizes).
     pub(super) sizes: BTreeMap<u32, u64>,
 }
@@ -154,6 +159,11 @@ pub struct StoreStats {
     pub pinned_dead_bytes: u64,
     /// Shards.
     pub shards: usize,
+    /// R: for how long requests held a lock: with one shard a visit of a batch, otherwise what of
+    /// a verb was spent on finding memory (the rest is a copy of 64 KiB at most).
+    pub holds: Times,
+    /// R: for how long background work held a lock, a step each.
+    pub upkeep: Times,
     /// Item sizes by 32-byte bucket (track_sizes): (upper bound, count).
     pub sizes: Vec<(u32, u64)>,
     /// By class, index 0 is class 1.
@@ -286,6 +296,8 @@ impl Shard {
         total.total_items += counts.total_items;
         total.pages_used += self.slabs.page_count() as u64;
         total.hash_bytes += self.index.buckets() as u64 * 64;
+        total.holds.add(&counts.holds);
+        total.upkeep.add(&counts.upkeep);
         total.expiry_bytes += self.slabs.expiry.bytes() as u64;
         total.hash_expanding |= self.index.wants_growth();
         total.misses.get += counts.misses.get;

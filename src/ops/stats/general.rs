@@ -6,6 +6,7 @@ use super::{Lines, Sources, Visit};
 use crate::ops::VERSION;
 use crate::ops::counters::{Totals, WorkerCounters};
 use crate::ops::shared::UPTIME_OFFSET;
+use crate::store::times::Times;
 use crate::store::{ClassStats, StoreStats};
 use crate::sys::process;
 
@@ -190,4 +191,16 @@ fn own(from: &Sources<'_>, totals: &Totals, lines: &mut Lines<'_, '_>) {
     lines.stat("pins", store.pins);
     lines.stat("pinned_dead_bytes", store.pinned_dead_bytes);
     lines.stat("slab_reassign_evictions", store.reassign_evictions);
+    times("loop_turn", &from.shared.turns(), from, lines);
+    times("lock_hold", &store.holds, from, lines);
+    times("upkeep_hold", &store.upkeep, from, lines);
+}
+
+/// How long something takes, in microseconds rounded up.
+fn times(name: &str, times: &Times, from: &Sources<'_>, lines: &mut Lines<'_, '_>) {
+    let per_ms = from.shared.ticks_per_ms.load(Relaxed).max(1);
+    for (part, one_in) in [("p50", 2), ("p99", 100), ("p999", 1000), ("max", u64::MAX)] {
+        let us = (times.below(one_in) * 1000).div_ceil(per_ms);
+        lines.stat(format_args!("{name}_{part}_us"), us);
+    }
 }

@@ -90,7 +90,10 @@ fn general_statistics_stand_in_memcacheds_order() {
         moves_to_cold moves_to_warm \
         moves_within_lru direct_reclaims lru_bumps_dropped slabd_version \
         shards buffer_bytes deadline_kicks \
-        uploads upload_bytes pins pinned_dead_bytes slab_reassign_evictions";
+        uploads upload_bytes pins pinned_dead_bytes slab_reassign_evictions loop_turn_p50_us \
+        loop_turn_p99_us loop_turn_p999_us loop_turn_max_us lock_hold_p50_us \
+        lock_hold_p99_us lock_hold_p999_us lock_hold_max_us upkeep_hold_p50_us \
+        upkeep_hold_p99_us upkeep_hold_p999_us upkeep_hold_max_us";
     assert_eq!(names(&lines), expected.split_whitespace().collect::<Vec<_>>());
 }
 
