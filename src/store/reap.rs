@@ -89,13 +89,10 @@ impl Shard {
             let Some(due) = self.slabs.expiry.next(now, &mut effort.looks) else {
                 return effort.looks == 0;
             };
-            let mut alive = self.free_dead(due, &mut effort, reaper, now);
-            while alive != 0 {
-                let chunk = due.first + alive.trailing_zeros() as usize;
-                if let Some(id) = self.slabs.chunk(due.page, chunk) {
+            for bit in bits(self.free_dead(due, &mut effort, reaper, now)) {
+                if let Some(id) = self.slabs.chunk(due.page, due.first + bit as usize) {
                     self.slabs.expires(id, self.header(id).deadline);
                 }
-                alive &= alive - 1;
             }
             if effort.is_spent() || enough(self) {
                 return true;
@@ -119,45 +116,38 @@ impl Shard {
 
     /// Free the dead items among these chunks; which of them hold items that live.
     fn free_dead(&mut self, due: Due, effort: &mut Effort, reaper: Reaper, now: Seconds) -> u32 {
-        let ids = |shard: &Shard| {
-            let mut ids = [None; BLOCK];
-            for (bit, id) in ids.iter_mut().enumerate() {
-                if due.chunks & 1 << bit != 0 {
-                    *id = shard.slabs.chunk(due.page, due.first + bit);
-                }
+        let chunk = |shard: &Shard, bit: u32| shard.slabs.chunk(due.page, due.first + bit as usize);
+        for bit in bits(due.chunks) {
+            if let Some(id) = chunk(self, bit) {
+                prefetch(self.slabs.arena.address(id));
             }
-            ids
-        };
-        let ids = ids(self);
-        for id in ids.iter().flatten() {
-            prefetch(self.slabs.arena.address(*id));
         }
-        let (mut alive, mut dead) = (0, [None; BLOCK]);
-        for (bit, id) in ids.iter().enumerate() {
-            let Some(id) = *id else { continue };
-            let header = self.header(id);
+        let (mut alive, mut dead, mut hashes) = (0, 0, [KeyHash(0); BLOCK]);
+        for bit in bits(due.chunks) {
+            let Some(id) = chunk(self, bit) else { break };
+            let header = *self.header(id);
             if !header.is_item() || !header.is(state::LINKED) {
                 continue;
             }
+            let reaps = self.is_dead(&header, now) && self.held != Some(id);
             if reaper == Reaper::Crawler {
                 let line = self.line(id);
                 self.counts.classes[line].crawler_items_checked += 1;
                 self.counts.crawled += 1;
-            }
-            let reaps = self.is_dead(self.header(id), now) && self.held != Some(id);
-            if reaper == Reaper::Crawler {
                 self.note_crawled(id, reaps, now);
             }
             if reaps {
-                dead[bit] = Some((id, self.foresee_removal(id)));
+                hashes[bit as usize] = self.foresee_removal(id);
+                dead |= 1 << bit;
             } else {
                 alive |= 1 << bit;
             }
         }
-        for (id, hash) in dead.into_iter().flatten() {
-            self.reap_hashed(id, hash, reaper, now);
-            effort.reaps = effort.reaps.saturating_sub(1);
+        for bit in bits(dead) {
+            let id = chunk(self, bit).expect("it has just been looked at");
+            self.reap_hashed(id, hashes[bit as usize], reaper, now);
         }
+        effort.reaps = effort.reaps.saturating_sub(dead.count_ones() as usize);
         alive
     }
 
@@ -216,4 +206,13 @@ impl Shard {
         }
         false
     }
+}
+
+/// The numbers of the bits that are set, rising.
+fn bits(mut word: u32) -> impl Iterator<Item = u32> {
+    std::iter::from_fn(move || {
+        let bit = (word != 0).then(|| word.trailing_zeros())?;
+        word &= word - 1;
+        Some(bit)
+    })
 }

@@ -50,7 +50,8 @@ pub struct Shard {
     pub(super) slabs: Slabs,
     pub(super) lru: Vec<Lru>,
     pub(super) counts: Counts,
-    number: (u64, u32),
+    /// Its own, and how many bits number the shards.
+    pub(super) number: (u64, u32),
     /// Stores so far; an item keeps the count of its own.
     cas_count: u64,
     pub(super) flush: Flush,

@@ -114,6 +114,8 @@ mod tests {
         }
     }
 
+    #[test]
+    #[cfg_attr(miri, ignore = "time stands still")]
     fn ticks_rise() {
         let before = ticks();
         (0..1000).for_each(|n| {
