@@ -223,7 +223,9 @@ fn events_name_what_was_evicted_and_reclaimed() {
     for n in 0..20_000 {
         d.set(&format!("k{n}"), &[1; 60]);
     }
-    let (events, _) = d.store.take_events();
+    let (mut events, _) = d.store.take_events();
+    // The page of the one that died goes to the others' class.
+    events.retain(|event| !matches!(event, Event::PageMoved { .. }));
     assert_eq!(events[0], Event::Reclaimed { key: b"dies".as_slice().into() });
     assert!(matches!(&events[1], Event::Evicted { key, .. } if **key == *b"k0"));
     assert!(d.store.take_events().0.is_empty());
