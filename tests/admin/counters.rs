@@ -15,7 +15,8 @@ const RESTLESS: &str = "pid uptime time version slabd_version libevent rusage_us
 fn numbers(server: &Server) -> BTreeMap<String, i64> {
     let restless: Vec<&str> = RESTLESS.split_whitespace().collect();
     let stats = server.client().stats("");
-    let counts = stats.into_iter().filter(|(name, _)| !restless.contains(&name.as_str()));
+    let restless = |name: &str| restless.contains(&name) || name.ends_with("_us");
+    let counts = stats.into_iter().filter(|(name, _)| !restless(name));
     counts.map(|(name, value)| (name, value.parse().expect("a number"))).collect()
 }
 
