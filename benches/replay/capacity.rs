@@ -26,6 +26,8 @@ const BEYOND: f64 = 0.25;
 struct Full {
     items: u64,
     resident: u64,
+    /// Sets that found no memory, though there was something to evict.
+    refused: u64,
 }
 
 /// Items held when full.
@@ -38,7 +40,9 @@ pub fn full(options: &Options, memory_mb: u32) -> io::Result<Table> {
         "slabd MiB",
         "memcached MiB",
         "÷",
+        "refused",
         "÷ (1.12 × limit + 8 MiB)",
+        "sets refused",
     ]);
     let allowed = 1.12 * f64::from(memory_mb) + 8.0;
     for value_len in FULL {
@@ -65,6 +69,7 @@ pub fn full(options: &Options, memory_mb: u32) -> io::Result<Table> {
             resident(theirs),
             ratio(|full| full.resident),
             ours.map_or(String::new(), |full| format!("{:.3}", mebibytes(full.resident) / allowed)),
+            found.iter().map(|(_, full)| full.refused.to_string()).collect::<Vec<_>>().join(" / "),
         ]);
     }
     Ok(table)
@@ -122,7 +127,8 @@ fn fill_up(kind: Kind, value_len: u32, memory_mb: u32, options: &Options) -> io:
         }
     }
     filler.set((filler.sent as f64 * BEYOND) as u64)?;
-    let full = Full { items: server.stat("curr_items")?, resident: server.resident_bytes()? };
+    let (items, resident) = (server.stat("curr_items")?, server.resident_bytes()?);
+    let full = Full { items, resident, refused: filler.refused };
     progress::note(&format!(
         "{} {value_len}: {} items, {:.0} MiB resident",
         kind.name(),
@@ -137,11 +143,12 @@ struct Filler {
     client: Client,
     value_len: u32,
     sent: u64,
+    refused: u64,
 }
 
 impl Filler {
     fn new(server: &Server, value_len: u32) -> io::Result<Filler> {
-        Ok(Filler { client: Client::connect(server)?, value_len, sent: 0 })
+        Ok(Filler { client: Client::connect(server)?, value_len, sent: 0, refused: 0 })
     }
 
     fn set(&mut self, count: u64) -> io::Result<()> {
@@ -153,10 +160,8 @@ impl Filler {
         }
         self.sent += count;
         self.client.finish()?;
-        match self.client.take_answered() {
-            (_, 0) => Ok(()),
-            (_, refused) => Err(io::Error::other(format!("{refused} sets were refused"))),
-        }
+        self.refused += self.client.take_answered().1;
+        Ok(())
     }
 }
 
