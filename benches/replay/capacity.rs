@@ -40,7 +40,6 @@ pub fn full(options: &Options, memory_mb: u32) -> io::Result<Table> {
         "slabd MiB",
         "memcached MiB",
         "÷",
-        "refused",
         "÷ (1.12 × limit + 8 MiB)",
         "sets refused",
     ]);
