@@ -143,7 +143,12 @@ fn answer_stats(cx: &Context<'_>, asked: Stats<'_>, reply: &mut Reply<'_>) {
         Stats::CacheDump { class, limit } => return cachedump(cx, class, limit, reply),
         Stats::Unknown => return reply.stats_usage("ERROR"),
         Stats::Extstore | Stats::Conns => {}
-        Stats::General | Stats::Settings | Stats::Items | Stats::Slabs | Stats::Sizes => {
+        Stats::General
+        | Stats::Settings
+        | Stats::Items
+        | Stats::Slabs
+        | Stats::Sizes
+        | Stats::Memory => {
             let store = cx.store.stats(cx.now);
             let from = Sources { config: cx.config, shared: cx.shared, store: &store };
             let visit = &mut |name: &str, value: &str| reply.stat(name, value);
@@ -152,6 +157,7 @@ fn answer_stats(cx: &Context<'_>, asked: Stats<'_>, reply: &mut Reply<'_>) {
                 Stats::Items => stats::items(&from, visit),
                 Stats::Slabs => stats::slabs(&from, visit),
                 Stats::Sizes => stats::sizes(&from, visit),
+                Stats::Memory => stats::memory(&from, visit),
                 _ => stats::general(&from, visit),
             }
         }

@@ -16,10 +16,12 @@
 
 mod general;
 mod items;
+mod memory;
 mod settings;
 
 pub use general::general;
 pub use items::{items, sizes, slabs};
+pub use memory::memory;
 pub use settings::settings;
 
 use std::fmt::{Display, Write};

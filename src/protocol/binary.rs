@@ -296,6 +296,7 @@ fn stats(key: &[u8]) -> Stats<'_> {
         b"items" => Stats::Items,
         b"slabs" => Stats::Slabs,
         b"sizes" => Stats::Sizes,
+        b"memory" => Stats::Memory,
         _ if key.starts_with(b"reset") => Stats::Reset,
         _ if key.starts_with(b"settings") => Stats::Settings,
         _ if key.starts_with(b"detail ") => Stats::Detail(&key[b"detail ".len()..]),

@@ -456,6 +456,8 @@ pub enum Stats<'a> {
     Slabs,
     /// `stats sizes`
     Sizes,
+    /// `stats memory`
+    Memory,
     /// `stats conns`
     Conns,
     /// `stats reset`

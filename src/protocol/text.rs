@@ -338,6 +338,7 @@ fn stats<'a>(frame: Frame<'a>, mut words: Words<'a>) -> Parsed<'a> {
             b"items" => Stats::Items,
             b"slabs" => Stats::Slabs,
             b"sizes" => Stats::Sizes,
+            b"memory" => Stats::Memory,
             _ => return frame.refuse(ClientError::UnknownCommand, false),
         }
     };

@@ -43,6 +43,10 @@ impl Shard {
         assert_eq!(self.counts.items, listed.len() as u64, "shard: items = items in line");
         let bytes: usize = listed.values().sum();
         assert_eq!(self.counts.bytes, bytes as u64, "shard: bytes = bytes in line");
+        let long = listed.iter().filter(|(id, _)| self.header(**id).is(state::CHAINED));
+        let (items, bytes) = long.fold((0, 0), |(n, sum), (_, size)| (n + 1, sum + *size as u64));
+        let counted = (self.counts.long_items, self.counts.long_bytes);
+        assert_eq!(counted, (items, bytes), "shard: long items add up");
         if self.settings.track_sizes {
             let counted = self.counts.sizes.iter().filter(|(_, n)| **n != 0);
             assert!(counted.eq(sizes.iter()), "shard: the sizes add up");

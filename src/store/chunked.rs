@@ -225,7 +225,7 @@ impl Shard {
         }
         let size_now = self.size(id);
         self.lru[line].link(&mut self.slabs.arena, id, queue, size_now);
-        self.counts.resize(size, size_now, self.settings.track_sizes);
+        self.counts.resize(size, size_now, true, self.settings.track_sizes);
         if done { Stored::Stored(self.cas(id)) } else { Stored::OutOfMemory }
     }
     /// Cut a chain back to what it was.

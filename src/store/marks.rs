@@ -254,7 +254,7 @@ impl Shard {
         let (line, size_now) = (self.line(new), self.size(new));
         self.lru[line].link(&mut self.slabs.arena, new, old.queue(), size_now);
         self.slabs.expires(new, old.deadline);
-        self.counts.resize(size, size_now, self.settings.track_sizes);
+        self.counts.resize(size, size_now, chained, self.settings.track_sizes);
         Some(new)
     }
     /// The same for an item that fills the largest chunk: its value moves to a chain.

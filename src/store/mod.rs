@@ -34,6 +34,7 @@ mod reap;
 mod session;
 mod shard;
 mod slab;
+mod spent;
 mod stats;
 mod table;
 #[cfg(test)]
@@ -67,6 +68,7 @@ pub use operands::{
 use pages::PagePool;
 pub use session::Session;
 use shard::{Parts, Shard};
+pub use spent::{ClassSpent, Spent};
 pub use stats::{ClassStats, StoreStats, VerbMisses};
 
 /// Bytes of a page: memory is taken in such pieces.

@@ -121,7 +121,8 @@ impl Shard {
         let (line, size) = (self.line(id), self.size(id));
         if size != before {
             self.lru[line].resize(queue, before, size);
-            self.counts.resize(before, size, self.settings.track_sizes);
+            let chained = self.header(id).is(state::CHAINED);
+            self.counts.resize(before, size, chained, self.settings.track_sizes);
         }
     }
 }

@@ -438,11 +438,11 @@ impl Shard {
         let (line, size) = (self.line(id), self.size(id));
         let header = self.slabs.arena.header_mut(id);
         header.state |= state::LINKED;
-        let deadline = header.deadline;
+        let (deadline, chained) = (header.deadline, header.is(state::CHAINED));
         let queue = self.settings.first_queue(deadline, now);
         self.lru[line].link(&mut self.slabs.arena, id, queue, size);
         self.slabs.expires(id, deadline);
-        self.counts.linked(size, self.settings.track_sizes);
+        self.counts.linked(size, chained, self.settings.track_sizes);
         Stored::Stored(self.cas(id))
     }
 
@@ -471,8 +471,10 @@ impl Shard {
     pub(super) fn unlink(&mut self, id: ItemId) {
         let (line, size) = (self.line(id), self.size(id));
         self.lru[line].unlink(&mut self.slabs.arena, id, size);
-        self.header_mut(id).state &= !state::LINKED;
-        self.counts.unlinked(size, self.settings.track_sizes);
+        let header = self.header_mut(id);
+        header.state &= !state::LINKED;
+        let chained = header.is(state::CHAINED);
+        self.counts.unlinked(size, chained, self.settings.track_sizes);
     }
     /// Take an item out of everything, and free it (once nobody reads it).
     pub(super) fn remove(&mut self, id: ItemId, hash: KeyHash) {

@@ -12,6 +12,9 @@ use super::{Seconds, Tuning};
 pub(super) struct Counts {
     pub(super) items: u64,
     pub(super) bytes: u64,
+    /// Those of them whose values are in chains.
+    pub(super) long_items: u64,
+    pub(super) long_bytes: u64,
     pub(super) total_items: u64,
     pub(super) misses: VerbMisses,
     pub(super) get_expired: u64,
@@ -45,7 +48,11 @@ impl Counts {
         Counts { classes: vec![ClassStats::default(); classes], ..Counts::default() }
     }
     #[inline]
-    pub(super) fn linked(&mut self, size: usize, track: bool) {
+    pub(super) fn linked(&mut self, size: usize, chained: bool, track: bool) {
+        if chained {
+            self.long_items += 1;
+            self.long_bytes += size as u64;
+        }
         self.items += 1;
         self.total_items += 1;
         self.bytes += size as u64;
@@ -54,14 +61,21 @@ impl Counts {
         }
     }
     #[inline]
-    pub(super) fn unlinked(&mut self, size: usize, track: bool) {
+    pub(super) fn unlinked(&mut self, size: usize, chained: bool, track: bool) {
+        if chained {
+            self.long_items -= 1;
+            self.long_bytes -= size as u64;
+        }
         self.items -= 1;
         self.bytes -= size as u64;
         if track {
             self.untrack(size);
         }
     }
-    pub(super) fn resize(&mut self, from: usize, to: usize, track: bool) {
+    pub(super) fn resize(&mut self, from: usize, to: usize, chained: bool, track: bool) {
+        if chained {
+            self.long_bytes = self.long_bytes - from as u64 + to as u64;
+        }
         self.bytes = self.bytes - from as u64 + to as u64;
         if track {
             self.untrack(from);
@@ -82,6 +96,8 @@ impl Counts {
         *self = Counts {
             items: self.items,
             bytes: self.bytes,
+            long_items: self.long_items,
+            long_bytes: self.long_bytes,
             crawler_running: self.crawler_running,
             sizes: std::mem::take(&mut self.sizes),
             ..Counts::new(self.classes.len())
@@ -96,6 +112,10 @@ pub struct StoreStats {
     pub bytes: u64,
     /// Linked items, dead but unreaped ones included.
     pub items: u64,
+    /// Items whose values are in chains.
+    pub long_items: u64,
+    /// Sum of their sizes.
+    pub long_bytes: u64,
     /// R: every link.
     pub total_items: u64,
     /// The limit.
@@ -293,6 +313,8 @@ impl Shard {
         let counts = &self.counts;
         total.bytes += counts.bytes;
         total.items += counts.items;
+        total.long_items += counts.long_items;
+        total.long_bytes += counts.long_bytes;
         total.total_items += counts.total_items;
         total.pages_used += self.slabs.page_count() as u64;
         total.hash_bytes += self.index.buckets() as u64 * 64;

@@ -122,6 +122,15 @@ pub fn lock_memory(stays_root: bool) -> io::Result<()> {
     check(unsafe { libc::mlockall(flags) })
 }
 
+/// Bytes of memory that the process occupies, if the system says.
+pub fn resident_bytes() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: u64 = text.split_whitespace().nth(1)?.parse().ok()?;
+    // SAFETY: sysconf takes a number and touches no memory of ours.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    pages.checked_mul(u64::try_from(page).ok()?)
+}
+
 /// The processor time this process has used so far, in microseconds: (user, system).
 pub fn rusage() -> (u64, u64) {
     // SAFETY: all-zero is a valid rusage.

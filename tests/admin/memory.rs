@@ -142,3 +142,64 @@ fn pages_move_under_load() {
     assert!(server.stat("slabs_moved") > 0);
     recount(&mut c);
 }
+
+/// What stands in `stats memory`, by name.
+fn spent(c: &mut Client) -> impl Fn(&str) -> u64 + use<> {
+    let table = c.stats("memory");
+    move |name| table[name].parse().unwrap_or_else(|_| panic!("{name}: {}", table[name]))
+}
+
+#[test]
+fn every_byte_of_the_limit_is_accounted_for() {
+    if foreign_server() {
+        eprintln!("skipped: the list is of our statistics");
+        return;
+    }
+    let server = Server::with(&["-m", "32"]);
+    let mut c = server.client();
+    let assert_sum = |c: &mut Client, payload: u64| {
+        let of = spent(c);
+        let inside = "payload_bytes header_bytes waste_bytes long_waste_bytes unlinked_bytes \
+            free_chunk_bytes page_tail_bytes unassigned_bytes";
+        let sum: u64 = inside.split_whitespace().map(&of).sum();
+        assert_eq!((sum, of("beyond_limit_bytes")), (32 << 20, 0));
+        assert_eq!((of("limit_bytes"), of("payload_bytes")), (32 << 20, payload));
+    };
+    assert_sum(&mut c, 0);
+    fill(&mut c, 1000);
+    let keys: u64 = (0..1000).map(|n: u64| format!("k{n}").len() as u64).sum();
+    assert_sum(&mut c, 1_000_000 + keys);
+    // A long one, and one with flags.
+    let value = "y".repeat(300_000);
+    c.send(format!("set long 0 0 300000\r\n{value}\r\n")).expect("STORED\r\n");
+    c.send("set flags 7 0 1\r\nx\r\n").expect("STORED\r\n");
+    assert_sum(&mut c, 1_000_000 + keys + 4 + 300_000 + 5 + 4 + 1);
+    let of = spent(&mut c);
+    let slabs = c.stats("slabs");
+    for (name, pages) in slabs.iter().filter(|(name, _)| name.ends_with(":total_pages")) {
+        let class = name.split(':').next().expect("a class");
+        let parts = ["item", "waste", "long", "free_chunk", "page_tail"];
+        let sum: u64 = parts.iter().map(|part| of(&format!("{class}:{part}_bytes"))).sum();
+        assert_eq!(sum, pages.parse::<u64>().expect("a number") << 16, "class {class}");
+    }
+    assert!(of("resident_bytes") > 1_300_000 && of("index_bytes") > 0 && of("expiry_bytes") > 0);
+}
+
+#[test]
+fn memory_goes_back_to_the_system_when_the_limit_falls() {
+    if foreign_server() {
+        eprintln!("skipped: the process is not ours");
+        return;
+    }
+    let server = Server::with(&["-m", "64"]);
+    let mut c = server.client();
+    fill(&mut c, 60_000);
+    let full = spent(&mut c)("resident_bytes");
+    assert!(full > 60 << 20, "{full}");
+    c.send("cache_memlimit 16\r\n").expect("OK\r\n");
+    server.eventually("the system has it back", |s| {
+        spent(&mut s.client())("resident_bytes") < full - (40 << 20)
+    });
+    assert_eq!(spent(&mut c)("limit_bytes"), 16 << 20);
+    recount(&mut c);
+}

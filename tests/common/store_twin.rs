@@ -516,6 +516,13 @@ impl World {
         self.store.assert_valid();
         let stats = self.store.stats(self.now);
         assert_eq!(stats.items, self.twin.len() as u64, "items");
+        let spent = stats.spent();
+        assert_eq!(spent.sum(), spent.limit + spent.beyond, "memory adds up: {spent:?}");
+        let payload = |(key, entry): (&Vec<u8>, &Entry)| {
+            key.len() + entry.value.len() + if entry.flags == 0 { 0 } else { 4 }
+        };
+        let payload: usize = self.twin.iter().map(payload).sum();
+        assert_eq!(spent.payload, payload as u64, "payload: {spent:?}");
         assert_eq!(stats.pins, self.pins.len() as u64, "pins");
         let open = self.uploads.iter().filter(|upload| !upload.given_up);
         let (uploads, sent) = open.fold((0, 0), |(n, sent), up| (n + 1, sent + up.sent));

@@ -159,6 +159,7 @@ fn statistics_are_asked_by_key() {
         (b"items", Stats::Items),
         (b"slabs", Stats::Slabs),
         (b"sizes", Stats::Sizes),
+        (b"memory", Stats::Memory),
         (b"reset", Stats::Reset),
         (b"resetting", Stats::Reset),
         (b"settings and more", Stats::Settings),
