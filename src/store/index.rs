@@ -55,6 +55,34 @@ fn matches(bucket: &[u32; WORDS], tag: u8) -> u32 {
     equal_bytes([a, b, c, link], tag) & ((1 << SLOTS) - 1)
 }
 
+/// See [`Index::candidates`].
+pub(super) struct Candidates<'a> {
+    index: &'a Index,
+    tag: u8,
+    /// The bucket that is being looked at, and its slots still to be seen: a bit each.
+    at: usize,
+    found: u32,
+}
+
+impl Iterator for Candidates<'_> {
+    type Item = ItemId;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<ItemId> {
+        loop {
+            while self.found != 0 {
+                let slot = self.found.trailing_zeros() as usize;
+                self.found &= self.found - 1;
+                if let Some(id) = ItemId::from_bits(self.index.bucket(self.at)[4 + slot]) {
+                    return Some(id);
+                }
+            }
+            self.at = self.index.follow(self.at)?;
+            self.found = matches(self.index.bucket(self.at), self.tag);
+        }
+    }
+}
+
 impl Index {
     /// An index for at most `items_max` items that begins with `2^level` buckets.
     pub(super) fn new(items_max: usize, level: u32) -> io::Result<Index> {
@@ -125,29 +153,11 @@ impl Index {
         }
     }
 
-    /// The item of this hash for which `is_it` holds.
+    /// The items that may be of this hash: few others share its tag.
     #[inline(always)]
-    pub(super) fn find(
-        &self,
-        hash: KeyHash,
-        mut is_it: impl FnMut(ItemId) -> bool,
-    ) -> Option<ItemId> {
-        let tag = tag(hash);
-        let mut at = self.home(hash);
-        loop {
-            let bucket = self.bucket(at);
-            let mut found = matches(bucket, tag);
-            while found != 0 {
-                let slot = found.trailing_zeros() as usize;
-                if let Some(id) = ItemId::from_bits(bucket[4 + slot])
-                    && is_it(id)
-                {
-                    return Some(id);
-                }
-                found &= found - 1;
-            }
-            at = self.follow(at)?;
-        }
+    pub(super) fn candidates(&self, hash: KeyHash) -> Candidates<'_> {
+        let (at, tag) = (self.home(hash), tag(hash));
+        Candidates { index: self, tag, at, found: matches(self.bucket(at), tag) }
     }
 
     /// The first item whose tag fits: nearly always the one, good enough for a prefetch.
@@ -420,7 +430,7 @@ mod tests {
         }
         assert_eq!(index.len(), model.len());
         for n in 0..rounds {
-            let found = index.find(hash(n), |i| i == id(n as u32));
+            let found = index.candidates(hash(n)).find(|&i| i == id(n as u32));
             assert_eq!(found.is_some(), model.contains_key(&n), "{n}");
         }
         let mut seen = 0;
@@ -441,7 +451,7 @@ mod tests {
             held += 1;
         }
         assert!(held >= SLOTS as u32);
-        assert!((0..held).all(|n| index.find(same, |i| i == id(n)).is_some()));
+        assert!((0..held).all(|n| index.candidates(same).find(|&i| i == id(n)).is_some()));
         (0..held).for_each(|n| index.remove(same, id(n)));
         assert_eq!((index.len(), index.overflow_live), (0, 0));
         assert!(index.insert(same, id(1)));
@@ -482,7 +492,7 @@ mod tests {
         let mut index = Index::new(100, 2).unwrap();
         assert!(index.insert(hash(1), id(1)));
         index.replace(hash(1), id(1), id(2));
-        assert_eq!(index.find(hash(1), |_| true), Some(id(2)));
+        assert_eq!(index.candidates(hash(1)).next(), Some(id(2)));
         assert_eq!(index.peek(hash(1)), Some(id(2)));
         assert_eq!(index.peek(hash(2)), None);
     }

@@ -215,8 +215,13 @@ impl Shard {
     /// The key's item, dead or alive.
     #[inline(always)]
     pub(super) fn find(&self, key: &[u8], hash: KeyHash) -> Option<ItemId> {
-        let arena = &self.slabs.arena;
-        self.index.find(hash, |id| arena.item(id).has_key(key))
+        #[expect(clippy::manual_find, reason = "a closure would be shared, and so called")]
+        for id in self.index.candidates(hash) {
+            if self.item(id).has_key(key) {
+                return Some(id);
+            }
+        }
+        None
     }
     /// The key's item; a dead one is removed on the spot.
     #[inline(always)]
@@ -339,11 +344,14 @@ impl Shard {
     }
 
     /// Whether the store may go ahead, given what is there (`old`); counts cas refusals.
-    #[inline]
+    #[inline(always)]
     pub(super) fn permit(&mut self, args: &SetArgs<'_>, old: Option<ItemId>) -> Option<Stored> {
-        if args.compare.is_none() && args.mode == SetMode::Set {
-            return None;
+        match (args.mode, args.compare) {
+            (SetMode::Set, None) => None,
+            _ => self.permit_conditional(args, old),
         }
+    }
+    fn permit_conditional(&mut self, args: &SetArgs<'_>, old: Option<ItemId>) -> Option<Stored> {
         let joins = args.joins();
         if let Some(wanted) = args.compare {
             match old {
