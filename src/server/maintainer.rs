@@ -10,6 +10,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use super::clock::Clock;
 use super::clock::unix_moment;
 use super::common::Common;
+use super::total;
 use crate::ops::watch::{Asker, Log, Streams};
 
 /// A tenth of a second: `now` is late by that much at most.
@@ -29,6 +30,7 @@ pub(super) fn run(common: &Arc<Common>, clock: Clock, stop: &Receiver<()>) {
     let (mut round_at, mut move_at) = (ROUND_US, ROUND_US);
     let (mut cleaning, mut moving) = (false, false);
     let mut pause = ROUND_US;
+    let mut weighed_at = 0;
     while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(Duration::from_micros(pause)) {
         let at = clock.elapsed_us();
         let begins = at >= round_at;
@@ -43,6 +45,10 @@ pub(super) fn run(common: &Arc<Common>, clock: Clock, stop: &Receiver<()>) {
             cleaning = common.store.maintain(now);
         } else if cleaning {
             cleaning = common.store.clean(now);
+        }
+        if begins && now != weighed_at && common.config.memory_total != 0 {
+            weighed_at = now;
+            total::keep(&common.store, common.config.memory_total);
         }
         if begins || moving && at >= move_at {
             moving = common.store.move_pages(now);

@@ -25,6 +25,7 @@ pub mod scripted;
 mod sockets;
 mod stage;
 mod stream;
+mod total;
 mod udp;
 mod visit;
 mod worker;

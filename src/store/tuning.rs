@@ -28,6 +28,14 @@ impl Store {
         self.slots.iter().for_each(|slot| slot.lock().settings.tune(&tuning));
     }
 
+    /// Memory that items may take at present.
+    pub fn limit_bytes(&self) -> u64 {
+        self.limit_bytes.load(Ordering::Relaxed)
+    }
+    /// Bytes of the pages that were taken.
+    pub fn owned_bytes(&self) -> u64 {
+        (self.pool.taken() * PAGE_SIZE) as u64
+    }
     /// The most that [`Store::set_limit`] takes.
     pub fn limit_bytes_max(&self) -> u64 {
         self.limit_bytes_max

@@ -203,3 +203,28 @@ fn memory_goes_back_to_the_system_when_the_limit_falls() {
     assert_eq!(spent(&mut c)("limit_bytes"), 16 << 20);
     recount(&mut c);
 }
+
+#[test]
+fn under_memory_total_all_memory_stays_below_one_number() {
+    if foreign_server() {
+        eprintln!("skipped: the option is ours");
+        return;
+    }
+    let server = Server::with(&["-o", "memory_total=64", "-I", "512k"]);
+    let mut c = server.client();
+    fill(&mut c, 60_000);
+    // Small ones next, which need more index.
+    for round in 0..40 {
+        let sets = (0..5_000).map(|n| format!("set s{round}-{n} 0 0 1 noreply\r\nx\r\n"));
+        c.send(sets.collect::<String>());
+        c.expect_in_sync();
+    }
+    let of = spent(&mut c);
+    assert!(of("limit_bytes") < 58 << 20, "{}", of("limit_bytes"));
+    server.eventually("all fits", |s| {
+        let of = spent(&mut s.client());
+        of("resident_bytes") < 64 << 20 && of("unassigned_bytes") < 8 << 20
+    });
+    assert!(server.stat("evictions") > 0);
+    recount(&mut c);
+}

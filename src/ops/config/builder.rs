@@ -179,6 +179,7 @@ impl Builder {
     /// Settles what depends on several options.
     pub fn finish(mut self) -> Result<Config, ConfigError> {
         self.subs.finish(&mut self.config)?;
+        self.config.share_total()?;
         check_sizes(&self.config.store)?;
         if self.config.udp_port != 0 && !self.port_given {
             self.config.port = self.config.udp_port;
@@ -329,6 +330,7 @@ fn defaults() -> Config {
         body_timeout_s: 60,
         write_timeout_s: 60,
         tcp_user_timeout_s: 60,
+        memory_total: 0,
         strict_framing: false,
         other_settings: Vec::new(),
         notes: Vec::new(),
@@ -402,6 +404,41 @@ fn file(name: &str, flag: &Flag) -> Result<PathBuf, ConfigError> {
         return Err(ConfigError::new(EXIT_FAILURE, message).about(name, "", "a file name"));
     }
     Ok(PathBuf::from(&flag.value))
+}
+
+impl Config {
+    /// Of memory_total, what items may take to begin with: an eighth is left for index, buffers and
+    /// connections until they are measured, and what the program and its workers take at rest.
+    fn share_total(&mut self) -> Result<(), ConfigError> {
+        let total = self.memory_total;
+        if total == 0 {
+            return Ok(());
+        }
+        if self.store.preallocate {
+            let message = "-o memory_total and -L exclude each other: -L keeps what it has taken";
+            return Err(ConfigError::new(EXIT_USAGE, message));
+        }
+        let at_rest = (8 + self.threads as u64) << 20;
+        let items = (total - total / 8).saturating_sub(at_rest) >> 20 << 20;
+        if items < 2 * self.store.item_size_max {
+            let two = (2 * self.store.item_size_max).next_multiple_of(1 << 20);
+            let least = (at_rest + two).div_ceil(7) * 8;
+            let allowed = format!(
+                "at least {} MB with {} threads and items of {} bytes",
+                least.div_ceil(1 << 20),
+                self.threads,
+                self.store.item_size_max
+            );
+            let given = (total >> 20).to_string();
+            return Err(ConfigError::new(EXIT_USAGE, "Too little memory").about(
+                "memory_total",
+                &given,
+                &allowed,
+            ));
+        }
+        self.store.limit_bytes = items;
+        Ok(())
+    }
 }
 
 /// What must hold between -m, -I, -n, slab_chunk_max and slab_sizes.

@@ -145,6 +145,8 @@ pub struct Config {
     pub write_timeout_s: u32,
     /// TCP_USER_TIMEOUT and keepalive idle, seconds; 0: the system's.
     pub tcp_user_timeout_s: u32,
+    /// Bytes that the whole process may take, items' limit following; 0: -m is all there is.
+    pub memory_total: u64,
     /// Close after a storage header whose length cannot be believed.
     pub strict_framing: bool,
     /// What memcached shows in `stats settings` and slabd accepts though it has no such knob, as

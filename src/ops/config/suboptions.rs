@@ -44,7 +44,7 @@
 //! | ssl_*, ext_*, proxy_* | refused | TLS, external storage and the proxy |
 //!
 //! slabd's own: strict_framing, request_timeout, body_timeout, write_timeout, tcp_user_timeout,
-//! udp_public, udp_rate.
+//! udp_public, udp_rate, memory_total.
 
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
@@ -52,6 +52,10 @@ use std::ops::RangeInclusive;
 use super::error::{ConfigError, EXIT_FAILURE, EXIT_USAGE};
 use super::{Config, number, unsupported};
 use crate::store::Background;
+
+/// memory_total in MiB. The lower end is what the program takes with one thread and small items;
+/// `Config::share_total` says what it must be with more.
+const MEMORY_TOTAL_MIB: RangeInclusive<i64> = 12..=1 << 20;
 
 /// (name, argument or "", help). In the order of the help text.
 const HELP: &[(&str, &str, &str)] = &[
@@ -61,6 +65,7 @@ const HELP: &[(&str, &str, &str)] = &[
     ("body_timeout", "S", "seconds a value may stop arriving; 0: any time (default: 60)"),
     ("write_timeout", "S", "seconds a reply may wait to be read; 0: any time (default: 60)"),
     ("tcp_user_timeout", "S", "seconds until a vanished peer is given up; 0: system (default: 60)"),
+    ("memory_total", "MB", "all memory of the process, instead of -m; items get what is left"),
     ("strict_framing", "", "close a client whose storage command has an unreadable length"),
     ("udp_public", "", "with -U: UDP may be reached from other hosts; read the README first"),
     ("udp_rate", "KIB", "KiB a second one address may be sent by UDP; 0: any (default: 1024)"),
@@ -261,6 +266,9 @@ impl SubOptions {
             "warm_max_factor" => config.store.warm_max_factor = sub.factor()?,
             "temporary_ttl" => config.store.temporary_ttl = Some(sub.timeout()?),
             "idle_timeout" => config.idle_timeout_s = sub.timeout()?,
+            "memory_total" => {
+                config.memory_total = (sub.whole(MEMORY_TOTAL_MIB, "")? as u64) << 20;
+            }
             "request_timeout" => config.request_timeout_s = sub.timeout()?,
             "body_timeout" => config.body_timeout_s = sub.timeout()?,
             "write_timeout" => config.write_timeout_s = sub.timeout()?,

@@ -254,6 +254,7 @@ fn each_sub_option_has_its_effect() {
         ("warm_max_factor=3", |c| c.store.warm_max_factor == 3.0),
         ("temporary_ttl=90", |c| c.store.temporary_ttl == Some(90)),
         ("idle_timeout=9", |c| c.idle_timeout_s == 9),
+        ("memory_total=100", |c| (c.memory_total, c.store.limit_bytes >> 20) == (100 << 20, 75)),
         ("request_timeout=9", |c| c.request_timeout_s == 9),
         ("body_timeout=0", |c| c.body_timeout_s == 0),
         ("write_timeout=9", |c| c.write_timeout_s == 9),
@@ -345,6 +346,8 @@ fn sub_options_out_of_range_have_memcacheds_text_and_code() {
         ("temporary_ttl=x", "could not parse argument to temporary_ttl", 1),
         ("idle_timeout=-1", "could not parse argument to idle_timeout", 1),
         ("body_timeout=31536001", "could not parse argument to body_timeout", 1),
+        ("memory_total=15", "Too little memory", 64),
+        ("memory_total=11", "could not parse argument to memory_total", 1),
         ("watcher_logbuf_size=x", "could not parse argument to watcher_logbuf_size", 1),
     ] {
         assert_eq!(refusal(&["-o", list]), (message.to_owned(), code), "{list}");

@@ -129,6 +129,7 @@ impl Settings<'_, '_, '_> {
         self.stat("body_timeout", config.body_timeout_s);
         self.stat("write_timeout", config.write_timeout_s);
         self.stat("tcp_user_timeout", config.tcp_user_timeout_s);
+        self.stat("memory_total", config.memory_total);
         self.switch("strict_framing", config.strict_framing);
         self.switch("udp_public", config.udp_public);
         self.stat("udp_rate", config.udp_rate_kib);
