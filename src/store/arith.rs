@@ -52,7 +52,8 @@ impl Shard {
     }
 
     /// Put a number's digits in the place of the value: padded on the right if there is room, in
-    /// a new item otherwise. Where the item is now; `None` without memory.
+    /// a new item otherwise (also if a CAS of its own drives the value from its chunk). Where the
+    /// item is now; `None` without memory.
     fn rewrite(
         &mut self,
         mut id: ItemId,
@@ -60,8 +61,9 @@ impl Shard {
         digits: &[u8],
         now: Seconds,
     ) -> Option<ItemId> {
-        let hash = args.hash;
-        if digits.len() <= self.header(id).value_len() {
+        let (hash, len) = (args.hash, self.header(id).value_len());
+        let stays = args.new_cas.is_none() || self.has_room_for_cas(id);
+        if digits.len() <= len && stays {
             if args.new_cas.is_some() {
                 id = self.make_room_for_cas(id, hash, now)?;
             }
@@ -79,7 +81,9 @@ impl Shard {
         let (mode, compare, flags) = (SetMode::Set, None, self.flags(id));
         let rare = SetRare { new_cas: args.new_cas, binary_key, ..SetRare::default() };
         let set = SetArgs { key: args.key, hash, flags, deadline, mode, compare, rare };
-        match self.put(&set, digits, Some(id), now) {
+        let mut value = digits.to_vec();
+        value.resize(len.max(digits.len()), b' ');
+        match self.put(&set, &value, Some(id), now) {
             Stored::Stored(_) => self.find(args.key, hash),
             _ => None,
         }

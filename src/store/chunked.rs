@@ -217,6 +217,7 @@ impl Shard {
             self.stamp(id, new_cas);
             let header = self.header_mut(id);
             header.clear_marks(mark::STALE | mark::WON);
+            header.state &= !state::FETCHED;
             header.accessed = super::item::Accessed::at(now);
             queue = self.settings.first_queue(self.header(id).deadline, now);
             self.counts.total_items += 1;

@@ -212,6 +212,13 @@ impl Shard {
         }
     }
 
+    /// Whether a plain item may have a CAS of its own, and stay one.
+    pub(super) fn has_room_for_cas(&self, id: ItemId) -> bool {
+        let with_cas = self.size(id) + OWN_CAS_SIZE;
+        self.header(id).has_own_cas()
+            || !self.settings.use_cas
+            || self.slabs.class_for(with_cas).is_some()
+    }
     /// Move an item to where a CAS of its own fits before its key; where it is now. `None`
     /// without memory: it stays.
     pub(super) fn make_room_for_cas(
@@ -235,6 +242,7 @@ impl Shard {
         let taken = self.take_chunk(class, now);
         self.held = None;
         let new = taken?;
+        let old = *self.header(id); // it may have changed queues
         let (line, size) = (self.line(id), self.size(id));
         self.lru[line].unlink(&mut self.slabs.arena, id, size);
         let (front, behind) = (old.own_cas_offset(), used - old.own_cas_offset());
@@ -271,6 +279,7 @@ impl Shard {
         let new = self.find(&key, hash)?;
         let header = self.header_mut(new);
         header.add_marks(old.marks(mark::ALL));
+        header.state |= old.state & (state::FETCHED | state::ACTIVE);
         header.accessed = old.accessed;
         Some(new)
     }

@@ -5,6 +5,7 @@ use super::*;
 #[cfg(feature = "debug-commands")]
 mod holds;
 mod long;
+mod marks;
 mod memory;
 mod running;
 
