@@ -58,8 +58,10 @@ pub enum Compare {
     Any,
     /// What the item has (1, if there is none).
     Right,
-    /// Something else.
+    /// One above it.
     Wrong,
+    /// One below it.
+    Older,
 }
 
 /// What is stored.
@@ -89,13 +91,73 @@ pub struct Terms {
     pub compare: Compare,
     pub flags: u32,
     pub life: Life,
+    /// Asked as `ms` asks it.
+    pub rare: Option<Rare>,
 }
+
+/// What only `ms` says.
+#[derive(Debug, Clone, Copy)]
+pub struct Rare {
+    pub new_cas: Option<u64>,
+    pub invalidate: bool,
+    pub vivify: Option<Life>,
+}
+
+/// What `mg` says.
+#[derive(Debug, Clone, Copy)]
+pub struct Look {
+    pub key: usize,
+    pub value: bool,
+    pub compare: Compare,
+    pub no_bump: bool,
+    pub touch: Option<Life>,
+    pub vivify: Option<Life>,
+    /// Seconds.
+    pub recache: Option<u32>,
+    pub new_cas: Option<u64>,
+    /// The order of T, N and R.
+    pub order: usize,
+    /// `t` stands before them.
+    pub early: bool,
+}
+
+/// What `md` says.
+#[derive(Debug, Clone, Copy)]
+pub struct Mark {
+    pub key: usize,
+    pub compare: Compare,
+    pub invalidate: bool,
+    pub empty: bool,
+    pub flags: Option<u32>,
+    pub life: Option<Life>,
+    pub new_cas: Option<u64>,
+}
+
+/// What `ma` says.
+#[derive(Debug, Clone, Copy)]
+pub struct Sum {
+    pub key: usize,
+    pub delta: u64,
+    pub decrement: bool,
+    pub compare: Compare,
+    pub vivify: Option<(u64, Life)>,
+    pub touch: Option<Life>,
+    pub new_cas: Option<u64>,
+    /// The order of T and N.
+    pub order: usize,
+}
+
+/// Orders of the flags that do something to the item.
+pub const ORDERS: [&str; 4] = ["TNR", "NRT", "RTN", "NTR"];
 
 /// One operation. `nth` names an open upload or pin, or a long value that was stored of late;
 /// counted round.
 #[derive(Debug, Clone, Copy)]
 pub enum Op {
     Get { key: usize, touch: Option<Life> },
+    Look(Look),
+    Mark(Mark),
+    Sum(Sum),
     Set(Terms, Content),
     BadSet(Terms, usize),
     Delete { key: usize, compare: Compare },
@@ -135,12 +197,15 @@ impl Scope {
     pub fn choose(&self, c: &mut Choices<'_>) -> Op {
         let key = self.key(c);
         match c.below(256) {
-            0..80 => Op::Get { key, touch: None },
+            0..50 => Op::Get { key, touch: None },
+            50..80 => Op::Look(look(c, key)),
             80..84 => Op::Get { key, touch: Some(life(c)) },
             84..168 => self.choose_set(c),
             168..170 => Op::BadSet(self.terms(c), self.len(c)),
-            170..190 => Op::Delete { key, compare: compare(c) },
-            190..205 => Op::Arith { key, delta: delta(c), decrement: c.one_in(2) },
+            170..180 => Op::Delete { key, compare: compare(c) },
+            180..190 => Op::Mark(mark(c, key)),
+            190..196 => Op::Sum(sum(c, key)),
+            196..205 => Op::Arith { key, delta: delta(c), decrement: c.one_in(2) },
             205..211 => Op::Touch { key, life: life(c) },
             211..217 => Op::Advance { seconds: seconds(c) },
             217..221 => Op::Maintain,
@@ -185,7 +250,10 @@ impl Scope {
             _ => Mode::Set,
         };
         let flags = if c.one_in(3) { 1 + c.below(1 << 20) as u32 } else { 0 };
-        Terms { key: self.key(c), mode, compare: compare(c), flags, life: life(c) }
+        let (key, life, rare) = (self.key(c), life(c), c.one_in(3).then(|| rare(c)));
+        let late = rare.is_some_and(|rare| rare.invalidate) && c.one_in(4);
+        let compare = if late { Compare::Older } else { compare(c) };
+        Terms { key, mode, compare, flags, life, rare }
     }
     /// Every scale gets its share, and the lengths around the largest chunk a special one.
     fn len(&self, c: &mut Choices<'_>) -> usize {
@@ -227,9 +295,56 @@ fn life(c: &mut Choices<'_>) -> Life {
     }
 }
 fn compare(c: &mut Choices<'_>) -> Compare {
-    match c.below(16) {
+    match c.below(24) {
         0 => Compare::Right,
         1 => Compare::Wrong,
+        2 => Compare::Older,
         _ => Compare::Any,
+    }
+}
+fn new_cas(c: &mut Choices<'_>) -> Option<u64> {
+    c.one_in(6).then(|| if c.one_in(4) { u64::MAX - 1 } else { 1 + c.below(1_000) as u64 })
+}
+fn some_life(c: &mut Choices<'_>, one_in: usize) -> Option<Life> {
+    c.one_in(one_in).then(|| life(c))
+}
+fn rare(c: &mut Choices<'_>) -> Rare {
+    Rare { new_cas: new_cas(c), invalidate: c.one_in(2), vivify: some_life(c, 3) }
+}
+fn look(c: &mut Choices<'_>, key: usize) -> Look {
+    Look {
+        key,
+        value: c.one_in(2),
+        compare: compare(c),
+        no_bump: c.one_in(4),
+        touch: some_life(c, 6),
+        vivify: some_life(c, 12),
+        recache: c.one_in(4).then(|| c.below(700) as u32),
+        new_cas: new_cas(c),
+        order: c.below(ORDERS.len()),
+        early: c.one_in(2),
+    }
+}
+fn mark(c: &mut Choices<'_>, key: usize) -> Mark {
+    Mark {
+        key,
+        compare: compare(c),
+        invalidate: !c.one_in(3),
+        empty: c.one_in(3),
+        flags: c.one_in(2).then(|| c.below(3) as u32),
+        life: some_life(c, 4),
+        new_cas: new_cas(c),
+    }
+}
+fn sum(c: &mut Choices<'_>, key: usize) -> Sum {
+    Sum {
+        key,
+        delta: delta(c),
+        decrement: c.one_in(2),
+        compare: compare(c),
+        vivify: c.one_in(3).then(|| (delta(c), life(c))),
+        touch: some_life(c, 4),
+        new_cas: new_cas(c),
+        order: c.below(ORDERS.len()),
     }
 }

@@ -29,6 +29,7 @@ struct LargeSet {
     deadline: u32,
     mode: SetMode,
     compare: Option<u64>,
+    rare: SetRare,
     value: Vec<u8>,
 }
 
@@ -36,8 +37,8 @@ struct LargeSet {
 pub struct Pin {
     id: PinId,
     pub key: Vec<u8>,
-    /// The item's CAS when it was pinned.
-    pub cas: u64,
+    /// The entry's version when it was pinned.
+    pub version: u64,
     pub value: Vec<u8>,
     read: usize,
 }
@@ -51,7 +52,7 @@ impl LargeSet {
             deadline: self.deadline,
             mode: self.mode,
             compare: self.compare,
-            rare: SetRare::default(),
+            rare: self.rare,
         }
     }
 }
@@ -70,8 +71,8 @@ impl World {
         match begun {
             Ok(id) => {
                 assert!(!too_large);
-                let SetArgs { flags, deadline, mode, compare, .. } = args;
-                let set = LargeSet { key, flags, deadline, mode, compare, value };
+                let SetArgs { flags, deadline, mode, compare, rare, .. } = args;
+                let set = LargeSet { key, flags, deadline, mode, compare, rare, value };
                 let rank = (self.now, self.begun);
                 self.begun += 1;
                 self.uploads.push(Upload { id, set, sent: 0, rank, given_up: false });
@@ -185,9 +186,10 @@ impl World {
         let entry = self.find(&key);
         assert_eq!(pinned.is_some(), entry.is_some(), "a get finds what lives");
         if let (Some(Some(id)), Some(entry)) = (pinned, entry) {
-            let (cas, value) = (entry.cas, entry.value.clone());
-            self.pins.push(Pin { id, key, cas, value, read: 0 });
+            let (version, value) = (entry.version, entry.value.clone());
+            self.pins.push(Pin { id, key: key.clone(), version, value, read: 0 });
         }
+        self.note_fetch(&key);
     }
 
     pub(crate) fn read_pin(&mut self, nth: usize, max: usize) {
@@ -200,8 +202,9 @@ impl World {
         let read = self.store.read_pin(&pin.id, max, &mut out);
         if read == PinRead::Revoked {
             assert!(out.is_empty(), "a revoked pin gives nothing");
-            let untouched = self.twin.get(&pin.key).is_some_and(|entry| entry.cas == pin.cas);
-            assert!(!untouched || !self.config.use_cas, "a pin on a live item was revoked");
+            let entry = self.twin.get(&pin.key);
+            let untouched = entry.is_some_and(|entry| entry.version == pin.version);
+            assert!(!untouched, "a pin on a live item was revoked");
             self.tally.pins_revoked += 1;
             return self.unpin(nth);
         }

@@ -6,15 +6,15 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use slabd::store::{ArithArgs, Counted, DeleteArgs, Deleted, Event, SetArgs, SetMode, SetRare};
-use slabd::store::{Store, StoreConfig, Stored};
+use slabd::store::{Event, SetArgs, SetMode, SetRare, Store, StoreConfig, Stored};
 
 use crate::rng::Rng;
+use crate::store_meta::{IN_LINE_MAX, Voice};
 use crate::store_ops::{Compare, Content, Life, Mode, Op, PATTERN_PLACES, Terms};
 use crate::store_transfers::{Pin, Upload};
 
 /// Bytes of a page, for judging what fits.
-const PAGE: usize = 64 << 10;
+pub const PAGE: usize = 64 << 10;
 /// Up to so many pages the search for dead items before an eviction misses none: it looks a
 /// thousand times, at a page each for what expires, or at 32 chunks for what was flushed,
 const EXACT_PAGES: usize = 16;
@@ -30,6 +30,16 @@ pub struct Entry {
     pub cas: u64,
     /// A flush came after it.
     flushed: bool,
+    /// Another one for each value the key has had.
+    pub version: u64,
+    pub stale: bool,
+    pub won: bool,
+    pub fetched: bool,
+    /// It may have a CAS of its own, eight bytes.
+    pub chosen: bool,
+    /// Its last use was at the earliest when it was written, and at the latest then.
+    pub written: u32,
+    pub used: u32,
 }
 
 /// What happened, to show that a run was worth something.
@@ -45,6 +55,10 @@ pub struct Tally {
     pub uploads_dropped: u64,
     pub pins_done: u64,
     pub pins_revoked: u64,
+    pub won: u64,
+    pub vivified: u64,
+    pub marked: u64,
+    pub outdated: u64,
 }
 
 /// Both, side by side.
@@ -71,6 +85,8 @@ pub struct World {
     last_cas: Vec<u64>,
     failing_pages: bool,
     shards: usize,
+    versions: u64,
+    pub(crate) voice: Voice,
 }
 
 /// Defaults, small.
@@ -106,6 +122,7 @@ impl World {
         let shards = store.stats(100).shards;
         World {
             store,
+            voice: Voice::new(&config),
             config,
             twin: HashMap::new(),
             now: 100,
@@ -121,6 +138,7 @@ impl World {
             last_cas: vec![0; shards],
             failing_pages: false,
             shards,
+            versions: 0,
         }
     }
 
@@ -128,6 +146,9 @@ impl World {
     pub fn apply(&mut self, op: Op) {
         match op {
             Op::Get { key, touch } => self.get(&key_bytes(key), touch),
+            Op::Look(look) => self.look(look),
+            Op::Mark(mark) => self.mark(mark),
+            Op::Sum(sum) => self.sum(sum),
             Op::Set(terms, content) => self.set(terms, content),
             Op::BadSet(terms, len) => self.bad_set(terms, len),
             Op::Delete { key, compare } => self.delete(&key_bytes(key), compare),
@@ -181,20 +202,19 @@ impl World {
             (Some(_), None) => panic!("a live item is missing: {}", key.escape_ascii()),
             (None, Some(_)) => panic!("an item should not be there: {}", key.escape_ascii()),
         }
+        self.note_fetch(key);
         if let Some(deadline) = deadline {
             self.set_deadline(key, deadline);
         }
     }
-
-    fn touch(&mut self, key: &[u8], life: Life) {
-        let deadline = self.deadline(life);
-        let hash = self.store.hash(key);
-        let touched = self.store.session().touch(key, hash, deadline, self.now);
-        self.absorb(None);
-        assert_eq!(touched, self.find(key).is_some(), "touch finds what lives");
-        self.set_deadline(key, deadline);
+    /// It was fetched, if it is there.
+    pub(crate) fn note_fetch(&mut self, key: &[u8]) {
+        if let Some(entry) = self.twin.get_mut(key) {
+            (entry.fetched, entry.used) = (true, self.now);
+        }
     }
-    fn set_deadline(&mut self, key: &[u8], deadline: u32) {
+
+    pub(crate) fn set_deadline(&mut self, key: &[u8], deadline: u32) {
         if let Some(entry) = self.twin.get_mut(key) {
             entry.deadline = deadline;
             self.expect_death(deadline);
@@ -205,37 +225,27 @@ impl World {
         let key = key_bytes(terms.key);
         let value = self.bytes_of(content);
         let args = self.args(&key, terms);
-        let stored = self.store.session().set(&args, &value, self.now);
+        let stored = match terms.rare {
+            Some(_) if value.len() <= IN_LINE_MAX => self.say_set(&args, &value),
+            _ => self.store.session().set(&args, &value, self.now),
+        };
         self.absorb(Some(&key));
         self.judge_stored(&args, value, stored);
-    }
-    fn bad_set(&mut self, terms: Terms, len: usize) {
-        let key = key_bytes(terms.key);
-        let args = self.args(&key, terms);
-        let told = self.store.session().count_bad_set(&args, len as u32, self.now);
-        self.absorb(None);
-        match self.is_too_large(&args, len, args.flags) {
-            true => {
-                assert_eq!(told, Stored::TooLarge);
-                self.forget_replaced(&args);
-            }
-            false => assert_eq!(told, Stored::NotStored),
-        }
     }
 
     /// What a storage command should have done, and did.
     pub(crate) fn judge_stored(&mut self, args: &SetArgs<'_>, value: Vec<u8>, stored: Stored) {
         let len = value.len();
         let want = self.expected(args, len);
-        let joins = matches!(args.mode, SetMode::Append | SetMode::Prepend);
         match (want, stored) {
             (Ok(()), Stored::Stored(cas)) => {
-                let cas = self.check_cas(cas);
+                let cas = self.check_cas(cas, args.rare.new_cas);
                 self.put(args, value, cas);
                 self.tally.stored += 1;
             }
-            (Ok(()), Stored::NotStored) if joins => {
-                self.allow_no_memory(self.joined_len(args, len))
+            (Ok(()), Stored::NotStored) if joins(args) => {
+                self.allow_no_memory(self.joined_len(args, len));
+                self.forget_replaced(args);
             }
             (Ok(()), Stored::OutOfMemory) => {
                 self.allow_no_memory(self.joined_len(args, len));
@@ -245,6 +255,9 @@ impl World {
                 assert_eq!(stored, want, "{:?} of {len} bytes", args.mode);
                 if want == Stored::TooLarge {
                     self.forget_replaced(args);
+                }
+                if let (SetMode::Add, Some(entry)) = (args.mode, self.twin.get_mut(args.key)) {
+                    entry.used = self.now;
                 }
             }
             (Ok(()), other) => panic!("{:?} of {len} bytes: {other:?}", args.mode),
@@ -257,15 +270,19 @@ impl World {
         }
         let old = self.find(args.key);
         if let Some(wanted) = args.compare {
-            let joins = matches!(args.mode, SetMode::Append | SetMode::Prepend);
-            let old = old.ok_or(if joins { Stored::NotStored } else { Stored::NotFound })?;
-            if old.cas != wanted || !self.config.use_cas {
-                return Err(Stored::Exists);
+            match old {
+                Some(old) if self.config.use_cas && old.cas == wanted => {}
+                Some(old) if self.config.use_cas && is_outdated(args, old) => {}
+                Some(_) => return Err(Stored::Exists),
+                None if joins(args) => {}
+                None => return Err(Stored::NotFound),
             }
         }
+        let vivifies = args.rare.vivify.is_some();
         match (args.mode, old) {
             (SetMode::Add, Some(_)) if args.compare.is_none() => Err(Stored::NotStored),
-            (SetMode::Replace | SetMode::Append | SetMode::Prepend, None) => Err(Stored::NotStored),
+            (SetMode::Replace, None) => Err(Stored::NotStored),
+            (SetMode::Append | SetMode::Prepend, None) if !vivifies => Err(Stored::NotStored),
             (SetMode::Append | SetMode::Prepend, Some(old)) => {
                 let joined = self.is_too_large(args, len + old.value.len(), old.flags);
                 if joined { Err(Stored::NotStored) } else { Ok(()) }
@@ -274,77 +291,72 @@ impl World {
         }
     }
     fn put(&mut self, args: &SetArgs<'_>, value: Vec<u8>, cas: u64) {
-        let mut new =
-            Entry { value, flags: args.flags, deadline: args.deadline, cas, flushed: false };
-        if matches!(args.mode, SetMode::Append | SetMode::Prepend) {
-            let old = self.twin.get(args.key).expect("joined to what is there");
-            (new.flags, new.deadline) = (old.flags, old.deadline);
-            new.value = match args.mode {
-                SetMode::Append => [&old.value[..], &new.value].concat(),
-                _ => [&new.value[..], &old.value].concat(),
-            };
+        let old = self.twin.remove(args.key);
+        let (mut flags, mut deadline, mut whole) = (args.flags, args.deadline, value);
+        let (mut stale, mut won) = (false, false);
+        match &old {
+            Some(old) if joins(args) => {
+                (flags, deadline) = (old.flags, old.deadline);
+                whole = match args.mode {
+                    SetMode::Append => [&old.value[..], &whole].concat(),
+                    _ => [&whole[..], &old.value].concat(),
+                };
+            }
+            Some(old) if is_outdated(args, old) => {
+                (deadline, stale, won) = (old.deadline, true, old.won);
+                self.tally.outdated += 1;
+            }
+            None if joins(args) => deadline = args.rare.vivify.expect("judged"),
+            _ => {}
         }
-        if new.value.len() > PAGE / 2 {
+        let chosen =
+            args.rare.new_cas.is_some() || joins(args) && old.is_some_and(|old| old.chosen);
+        let entry = self.enter(args.key, whole, flags, deadline, cas);
+        (entry.stale, entry.won, entry.chosen) = (stale, won, chosen);
+    }
+    /// A new value under a key.
+    pub(crate) fn enter(
+        &mut self,
+        key: &[u8],
+        value: Vec<u8>,
+        flags: u32,
+        deadline: u32,
+        cas: u64,
+    ) -> &mut Entry {
+        if value.len() > PAGE / 2 {
             self.long.truncate(15);
-            self.long.push_front(args.key.to_vec());
+            self.long.push_front(key.to_vec());
         }
-        self.expect_death(new.deadline);
-        self.twin.insert(args.key.to_vec(), new);
+        self.expect_death(deadline);
+        self.versions += 1;
+        let (version, written, used) = (self.versions, self.now, self.now);
+        let (flushed, stale, won, fetched, chosen) = (false, false, false, false, false);
+        let new = Entry {
+            value,
+            flags,
+            deadline,
+            cas,
+            flushed,
+            version,
+            stale,
+            won,
+            fetched,
+            chosen,
+            written,
+            used,
+        };
+        self.twin.insert(key.to_vec(), new);
+        self.twin.get_mut(key).expect("just entered")
     }
     /// PROTOCOL 1.4: a plain set that fails for size or memory removes what it was to replace.
     pub(crate) fn forget_replaced(&mut self, args: &SetArgs<'_>) {
-        if args.mode == SetMode::Set && args.compare.is_none() {
+        if args.mode == SetMode::Set && args.compare.is_none() || args.rare.drop_old {
             self.find(args.key);
             self.twin.remove(args.key);
         }
     }
     fn joined_len(&self, args: &SetArgs<'_>, len: usize) -> usize {
         len + self.twin.get(args.key).map_or(0, |old| old.value.len())
-    }
-
-    fn delete(&mut self, key: &[u8], compare: Compare) {
-        let (hash, compare) = (self.store.hash(key), self.compare(key, compare));
-        let deleted = self.store.session().delete(&DeleteArgs::new(key, hash, compare), self.now);
-        self.absorb(None);
-        let want = match self.find(key) {
-            None => Deleted::NotFound,
-            Some(entry) if compare.is_some_and(|cas| cas != entry.cas) => Deleted::Exists,
-            Some(_) => Deleted::Deleted,
-        };
-        assert_eq!(deleted, want);
-        if want == Deleted::Deleted {
-            self.twin.remove(key);
-        }
-    }
-
-    fn arith(&mut self, key: &[u8], delta: u64, decrement: bool) {
-        let hash = self.store.hash(key);
-        let args = ArithArgs::new(key, hash, delta, decrement);
-        let counted = self.store.session().arith(&args, self.now);
-        self.absorb(Some(key));
-        let Some(entry) = self.find(key) else { return assert_eq!(counted, Counted::NotFound) };
-        let Some(number) = number_in(&entry.value) else {
-            return assert_eq!(counted, Counted::NonNumeric);
-        };
-        let number =
-            if decrement { number.saturating_sub(delta) } else { number.wrapping_add(delta) };
-        match counted {
-            Counted::Value(got) => {
-                assert_eq!((got.number, got.created), (number, false));
-                let cas = self.check_cas(got.cas);
-                let entry = self.twin.get_mut(key).expect("just found");
-                entry.cas = cas;
-                let mut digits = number.to_string().into_bytes();
-                if digits.len() < entry.value.len() {
-                    digits.resize(entry.value.len(), b' ');
-                }
-                entry.value = digits;
-            }
-            Counted::OutOfMemory => self.allow_no_memory(20),
-            // No value in a chain is a number: one may have been padded, then appended to.
-            Counted::NonNumeric if entry.value.len() + key.len() > PAGE / 2 - 40 => {}
-            other => panic!("arith on a number: {other:?}"),
-        }
     }
 
     fn flush(&mut self, delay: u32) {
@@ -371,7 +383,7 @@ impl World {
         assert!(!self.is_dead(entry), "a dead item was met and not reclaimed");
         Some(entry)
     }
-    fn is_dead(&self, entry: &Entry) -> bool {
+    pub(crate) fn is_dead(&self, entry: &Entry) -> bool {
         entry.flushed || (entry.deadline != 0 && entry.deadline <= self.now)
     }
 
@@ -406,7 +418,7 @@ impl World {
         assert!(self.config.evict, "evicted under -M");
         let gone = self.twin.remove(key).expect("only what is there is evicted");
         assert!(!self.is_dead(&gone), "a dead item is reclaimed, not evicted");
-        let pinned = |pin: &Pin| pin.key == key && pin.cas == gone.cas && self.config.use_cas;
+        let pinned = |pin: &Pin| pin.key == key && pin.version == gone.version;
         if self.pins.iter().any(pinned) {
             // The last resort.
             let largest = self.config.item_size_max as usize;
@@ -458,14 +470,16 @@ impl World {
         2 * ((in_use + len) / PAGE + partly + 2) > self.pages()
     }
 
-    /// Every CAS is above the shard's last; 0 under -C.
-    pub(crate) fn check_cas(&mut self, cas: u64) -> u64 {
-        if self.config.use_cas {
+    /// A CAS is what was chosen, or above the shard's last; 0 under -C.
+    pub(crate) fn check_cas(&mut self, cas: u64, chosen: Option<u64>) -> u64 {
+        if !self.config.use_cas {
+            assert_eq!(cas, 0);
+        } else if let Some(chosen) = chosen {
+            assert_eq!(cas, chosen, "a CAS that was chosen");
+        } else {
             let last = &mut self.last_cas[cas as usize % self.shards];
             assert!(cas > *last, "a CAS rises");
             *last = cas;
-        } else {
-            assert_eq!(cas, 0);
         }
         cas
     }
@@ -491,19 +505,32 @@ impl World {
             Mode::Prepend => SetMode::Prepend,
         };
         let (hash, deadline) = (self.store.hash(key), self.deadline(terms.life));
-        let compare = self.compare(key, terms.compare);
-        let (flags, rare) = (terms.flags, SetRare::default());
-        SetArgs { key, hash, flags, deadline, mode, compare, rare }
+        let mut compare = self.compare(key, terms.compare);
+        let mut rare = SetRare::default();
+        if let Some(asked) = terms.rare {
+            // As `ms` reads it (PROTOCOL 2.3).
+            compare = compare.filter(|&cas| match mode {
+                SetMode::Add => false,
+                SetMode::Append | SetMode::Prepend => cas != 0,
+                SetMode::Set | SetMode::Replace => true,
+            });
+            rare.new_cas = asked.new_cas;
+            rare.invalidate = asked.invalidate;
+            rare.vivify = asked.vivify.map(|life| self.deadline(life));
+            rare.drop_old = true;
+        }
+        SetArgs { key, hash, flags: terms.flags, deadline, mode, compare, rare }
     }
-    fn compare(&self, key: &[u8], compare: Compare) -> Option<u64> {
+    pub(crate) fn compare(&self, key: &[u8], compare: Compare) -> Option<u64> {
         let right = self.twin.get(key).map_or(1, |entry| entry.cas);
         match compare {
             Compare::Any => None,
             Compare::Right => Some(right),
             Compare::Wrong => Some(right + 1),
+            Compare::Older => Some(right.saturating_sub(1)),
         }
     }
-    fn deadline(&self, life: Life) -> u32 {
+    pub(crate) fn deadline(&self, life: Life) -> u32 {
         match life {
             Life::Endless => 0,
             Life::Over => 1,
@@ -522,7 +549,10 @@ impl World {
             key.len() + entry.value.len() + if entry.flags == 0 { 0 } else { 4 }
         };
         let payload: usize = self.twin.iter().map(payload).sum();
-        assert_eq!(spent.payload, payload as u64, "payload: {spent:?}");
+        let chosen = self.twin.values().filter(|entry| entry.chosen).count();
+        let own_cas = spent.payload.checked_sub(payload as u64).expect("no less than is stored");
+        let adds_up = own_cas.is_multiple_of(8) && own_cas <= 8 * chosen as u64;
+        assert!(adds_up, "payload, {payload} and {chosen} CAS: {spent:?}");
         assert_eq!(stats.pins, self.pins.len() as u64, "pins");
         let open = self.uploads.iter().filter(|upload| !upload.given_up);
         let (uploads, sent) = open.fold((0, 0), |(n, sent), up| (n + 1, sent + up.sent));
@@ -553,9 +583,11 @@ impl World {
     }
 }
 
-/// A number as strtoull reads it: digits up to the end or a blank (PROTOCOL 1.6). The twin's
-/// values hold no other blank than a space, and no number begins with one.
-fn number_in(value: &[u8]) -> Option<u64> {
-    let digits = value.split(|&byte| byte == b' ').next()?;
-    std::str::from_utf8(digits).ok()?.parse().ok()
+/// Append or prepend.
+fn joins(args: &SetArgs<'_>) -> bool {
+    matches!(args.mode, SetMode::Append | SetMode::Prepend)
+}
+/// A store that comes too late, and is kept as a stale value.
+fn is_outdated(args: &SetArgs<'_>, old: &Entry) -> bool {
+    args.rare.invalidate && !joins(args) && args.compare.is_some_and(|cas| cas < old.cas)
 }

@@ -8,9 +8,13 @@
 #[path = "../common/rng.rs"]
 #[allow(dead_code)] // each user of it needs a part
 mod rng;
+#[path = "../common/store_meta.rs"]
+mod store_meta;
 #[path = "../common/store_ops.rs"]
 #[allow(dead_code)] // each user of it needs a part
 mod store_ops;
+#[path = "../common/store_small.rs"]
+mod store_small;
 #[path = "../common/store_transfers.rs"]
 mod store_transfers;
 #[path = "../common/store_twin.rs"]
@@ -62,12 +66,17 @@ fn expect(enough: bool, what: &str, tally: &Tally) {
 
 /// As `play`, with enough of everything.
 fn run(config: StoreConfig, scope: Scope, operations: usize) -> Tally {
+    let uses_cas = config.use_cas;
     let tally = play(config, scope, operations);
     let enough = |n: u64, share: usize| n as usize >= operations / share;
     expect(enough(tally.hits, 50), "hits", &tally);
     expect(enough(tally.misses, 100), "misses", &tally);
     expect(enough(tally.stored, 20), "stores", &tally);
     expect(enough(tally.reclaimed, 1_000), "reclaimed items", &tally);
+    expect(enough(tally.won, 4_000), "win tokens", &tally);
+    expect(enough(tally.vivified, 1_000), "items that a miss created", &tally);
+    expect(enough(tally.marked, 400), "items that md kept", &tally);
+    expect(enough(tally.outdated, 15_000) || !uses_cas, "stale values stored", &tally);
     expect(enough(tally.pins_done, 15_000), "pins read to their end", &tally);
     tally
 }

@@ -6,9 +6,13 @@
 #[path = "../../common/rng.rs"]
 #[allow(dead_code)] // each user of it needs a part
 mod rng;
+#[path = "../../common/store_meta.rs"]
+mod store_meta;
 #[path = "../../common/store_ops.rs"]
 #[allow(dead_code)] // each user of it needs a part
 mod store_ops;
+#[path = "../../common/store_small.rs"]
+mod store_small;
 #[path = "../../common/store_transfers.rs"]
 mod store_transfers;
 #[path = "../../common/store_twin.rs"]
