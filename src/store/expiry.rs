@@ -451,9 +451,10 @@ mod tests {
 
     #[test]
     fn a_look_at_a_page_finds_what_is_due_and_costs_nothing_else() {
+        let pages = if cfg!(miri) { 5 } else { 1000 };
         let mut world = World::new(100);
         world.reap(usize::MAX);
-        for page in 0..1000 {
+        for page in 0..pages {
             (0..PER_PAGE).for_each(|chunk| world.set(page, chunk, 101 + (chunk as u32) * 40));
         }
         for chunk in 0..PER_PAGE {
@@ -471,8 +472,8 @@ mod tests {
                 }
             }
             // A page for what is due, and at times one for what comes nearer.
-            assert!(1_000_000 - looks <= 3000, "{looks}");
-            assert_eq!(world.items.len(), 1000 * (PER_PAGE - chunk - 1));
+            assert!(1_000_000 - looks <= 3 * pages, "{looks}");
+            assert_eq!(world.items.len(), pages * (PER_PAGE - chunk - 1));
         }
     }
 
