@@ -60,8 +60,11 @@ impl Counted {
     fn start(kind: Kind, set: &KeySet, options: &Options) -> io::Result<Counted> {
         let name = format!("slabd-wire-{}-{}.callgrind", std::process::id(), kind.name());
         let dumps = std::env::temp_dir().join(name).to_string_lossy().into_owned();
-        let wrapper =
-            ["valgrind", "-q", "--tool=callgrind", &format!("--callgrind-out-file={dumps}")];
+        let out = format!("--callgrind-out-file={dumps}");
+        let limit = (options.connections + 100).to_string();
+        // memcached sets its limit of descriptors, which callgrind lets it do only to what it is.
+        let wrapper = ["sh", "-c", "ulimit -S -n $0; exec \"$@\"", &limit, "valgrind", "-q"];
+        let wrapper = [&wrapper[..], &["--tool=callgrind", &out]].concat();
         let (memory, connections) = (set.memory_mb, options.connections);
         let server = Server::start_under(&wrapper, kind, &options.programs, memory, connections)?;
         Client::connect(server.address)?.fill(set, |_, _| {})?;
@@ -92,13 +95,17 @@ impl Counted {
         }
     }
 
-    /// The total of the one dump there is, which is removed.
+    /// The total of the one dump there is. All files are removed: some are begun and left empty.
     fn take_dump(&self) -> io::Result<u64> {
-        let path = self.dump_files()?.pop().ok_or_else(|| io::Error::other("no dump was made"))?;
-        let text = fs::read_to_string(&path)?;
-        fs::remove_file(&path)?;
-        let total = text.lines().find_map(|line| line.strip_prefix("summary: ")?.parse().ok());
-        total.ok_or_else(|| io::Error::other("a dump without a total"))
+        let mut total = None;
+        for path in self.dump_files()? {
+            let text = fs::read_to_string(&path)?;
+            fs::remove_file(&path)?;
+            let words = |name| text.lines().find_map(|line| line.strip_prefix(name));
+            let found = words("summary: ").or_else(|| words("totals: "));
+            total = total.or(found.and_then(|number| number.trim().parse().ok()));
+        }
+        total.ok_or_else(|| io::Error::other("no dump with a total was made"))
     }
 
     fn dump_files(&self) -> io::Result<Vec<std::path::PathBuf>> {
