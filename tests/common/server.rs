@@ -1,6 +1,8 @@
 //! A daemon under test: its own port, its own directory, killed when dropped.
 
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -61,7 +63,7 @@ impl Server {
         command.arg("-s").arg(&socket).args(options);
         let child = spawn(command, &directory);
         let mut server = Server { child, port: 0, directory };
-        server.wait_for("the socket", |_| std::os::unix::net::UnixStream::connect(&socket).is_ok());
+        server.wait_for("the socket", |_| is_served(&socket));
         server
     }
 
@@ -237,6 +239,17 @@ fn spawn(mut command: Command, directory: &Path) -> Child {
     let stderr = std::fs::File::create(directory.join("stderr")).expect("a file for stderr");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
     command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"))
+}
+
+/// Somebody accepts there. Waits for the end of its connection, or what it leaves behind might be
+/// seen by the test.
+fn is_served(socket: &Path) -> bool {
+    UnixStream::connect(socket).is_ok_and(|mut stream| {
+        let _ = stream.set_read_timeout(Some(START_MAX));
+        let _ = stream.write_all(b"quit\r\n");
+        let _ = stream.read(&mut [0; 64]);
+        true
+    })
 }
 
 fn new_directory() -> PathBuf {
