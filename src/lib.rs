@@ -78,9 +78,14 @@
 //! alive is evicted while there is something dead, but for a burst. Weighed in `store/expiry.rs`.
 //!
 //! **Memory between classes.** A class that needs a chunk takes, in this order: its own free ones,
-//! a page of the pool, what is dead, an empty page of another class, its own oldest item. Every
-//! few evictions its claim is weighed against the class whose oldest item has been idle longest,
-//! and a page moves at once; no clock drives it.
+//! a page of the pool, what is dead, an empty page of another class, its own next in line. Every
+//! few evictions its claim is weighed against the class that keeps its pages longest for what they
+//! hold (`store/claims.rs`), and a page moves, a few items with each eviction; no clock drives it.
+//!
+//! **Who goes.** A newcomer is on probation in HOT, a tenth of its class: used there, it goes on to
+//! WARM, where a use since the last turn means another turn; unused, it goes, and leaves a ghost of
+//! two bytes: who comes back to its ghost goes straight to WARM. So what is asked for once pushes
+//! nothing out. After S3-FIFO; HOT/WARM/COLD and the flat LRU are there for who asks for them.
 //!
 //! **A panic ends the process** (`panic = "abort"`): a half-changed shard is a cache that lies.
 //!

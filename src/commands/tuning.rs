@@ -68,6 +68,7 @@ pub(super) fn lru(cx: &Context<'_>, lru: Lru, reply: &mut Reply<'_>) {
         }
         Lru::Tune { hot_pct, warm_pct, hot_factor, warm_factor } => {
             cx.store.tune(|tuning| {
+                tuning.probation = false;
                 (tuning.hot_pct, tuning.warm_pct) = (hot_pct, warm_pct);
                 tuning.hot_max_factor = hot_factor.value();
                 tuning.warm_max_factor = warm_factor.value();
@@ -76,7 +77,8 @@ pub(super) fn lru(cx: &Context<'_>, lru: Lru, reply: &mut Reply<'_>) {
         }
         _ if !maintained => "ERROR",
         Lru::Mode { segmented } => {
-            cx.store.tune(|tuning| tuning.segmented = segmented);
+            // memcached's either way; the probation is for who asks for neither.
+            cx.store.tune(|tuning| (tuning.segmented, tuning.probation) = (segmented, false));
             "OK"
         }
         Lru::TempTtl(ttl) => {

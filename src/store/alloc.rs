@@ -4,11 +4,12 @@
 //!
 //! Every step is bounded, and nothing alive goes while something dead or free would do.
 
-use super::Seconds;
-use super::item::{ItemId, Queue, state};
+use super::hash::KeyHash;
+use super::item::{ItemHeader, ItemId, Queue, state};
 use super::reap::Reaper;
 use super::shard::Shard;
 use super::slab::ClassId;
+use super::{Deadline, Seconds};
 use crate::sys::cpu::prefetch;
 
 /// Tails looked at in one eviction: active ones are promoted, so a whole queue of them must not
@@ -22,14 +23,21 @@ const EVICTIONS: usize = 16;
 const STEAL_LOOKS: usize = 1024;
 /// Chunks freed of long chains in one allocation.
 pub(super) const DOOMED_STEP: usize = 64;
-/// A class's claim to another page is weighed once in at least this many evictions.
-const CLAIM_EVERY: u32 = 16;
+/// HOT's share of a class, as one part in so many, beyond which it is evicted from, where it is a
+/// probation: S3-FIFO's tenth.
+const PROBATION: u64 = 10;
+
+/// Items of a page that is emptied at once for which others are evicted: at some 700 ns each, 90
+/// microseconds. Of a page with more of them only those stay for which there is room.
+const BEST_MAX: usize = 128;
 
 /// Which items of a page that is to be emptied are worth another place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Keep {
-    /// Those that proved it: COLD ones go.
+    /// Those that proved it, if there is room: COLD ones go.
     Used,
+    /// Those that proved it: what is next in line goes instead.
+    Best,
     /// All that live; others are evicted for them.
     All,
 }
@@ -56,6 +64,9 @@ impl Shard {
     }
 
     fn search_chunk(&mut self, class: ClassId, now: Seconds) -> Option<ItemId> {
+        if self.slabs.pages_of(class) == 0 {
+            self.claims.born(class, self.cas_count);
+        }
         if !self.doomed.is_empty() {
             self.free_doomed(DOOMED_STEP);
             if let Some(id) = self.slabs.pop(class) {
@@ -86,19 +97,17 @@ impl Shard {
     }
 
     fn evict_for(&mut self, class: ClassId, now: Seconds) -> Option<ItemId> {
-        self.pressure[class] += 1;
         if self.settings.background.automove == 2 {
             self.page_wanted = Some(class);
         }
-        if self.pressure[class] >= CLAIM_EVERY.max(self.slabs.per_page(class) as u32 / 8) {
-            self.pressure[class] = 0;
-            if self.claims_a_page(class, now) && self.steal_page(class, now) {
-                return self.slabs.pop(class);
-            }
+        self.press_claim(class, now);
+        if let Some(id) = self.slabs.pop(class) {
+            return Some(id);
         }
         // A full class is where the queues' shares matter: keep them as evictions go.
         self.balance(class, 2, now);
         for _ in 0..EVICTIONS {
+            self.count_turnover(class);
             // Tails that are being read were passed over: there may be others behind them.
             if !self.evict_one(class, now) && self.tail(class).is_none() {
                 break;
@@ -120,14 +129,15 @@ impl Shard {
     pub(super) fn evict_one(&mut self, line: ClassId, now: Seconds) -> bool {
         for look in 0..TAIL_LOOKS {
             let Some(id) = self.tail(line) else { return false };
-            let header = self.header(id);
+            let header = *self.header(id);
             let size = self.size(id);
             if self.held == Some(id) || header.is(state::PINNED) {
-                self.lru[line].shift(&mut self.slabs.arena, id, Queue::Cold, size);
-            } else if self.is_dead(header, now) {
+                let to = if self.settings.probation { Queue::Warm } else { Queue::Cold };
+                self.lru[line].shift(&mut self.slabs.arena, id, to, size);
+            } else if self.is_dead(&header, now) {
                 self.reap_item(id, now, Reaper::Store);
                 return true;
-            } else if header.is(state::ACTIVE) && look + 1 < TAIL_LOOKS {
+            } else if self.proved(&header) && look + 1 < TAIL_LOOKS {
                 let to = if self.settings.flat { Queue::Cold } else { Queue::Warm };
                 self.lru[line].shift(&mut self.slabs.arena, id, to, size);
                 self.counts.classes[line].moves_to_warm += 1;
@@ -141,8 +151,37 @@ impl Shard {
 
     /// The item that is next in line to go.
     pub(super) fn tail(&self, line: ClassId) -> Option<ItemId> {
-        let lists = [Queue::Cold, Queue::Hot, Queue::Warm, Queue::Temp];
-        lists.iter().find_map(|&queue| self.lru[line].list(queue).tail)
+        let lru = &self.lru[line];
+        let hot_first =
+            !self.settings.probation || lru.list(Queue::Hot).bytes * PROBATION > lru.ranked_bytes();
+        let lists = match hot_first {
+            true => [Queue::Cold, Queue::Hot, Queue::Warm, Queue::Temp],
+            false => [Queue::Cold, Queue::Warm, Queue::Hot, Queue::Temp],
+        };
+        lists.iter().find_map(|&queue| lru.list(queue).tail)
+    }
+    /// An item at a tail was used since it came into its queue. On probation one use will do.
+    pub(super) fn proved(&self, header: &ItemHeader) -> bool {
+        let probation = self.settings.probation && header.queue() == Queue::Hot;
+        header.is(if probation { state::ACTIVE | state::FETCHED } else { state::ACTIVE })
+    }
+    /// The queue in which a new item begins. Who was here of late is on probation no more.
+    pub(super) fn first_queue(
+        &mut self,
+        hash: KeyHash,
+        old: Option<ItemId>,
+        deadline: Deadline,
+        now: Seconds,
+    ) -> Queue {
+        let queue = self.settings.first_queue(deadline, now);
+        if !self.settings.probation || queue != Queue::Hot {
+            return queue;
+        }
+        let known = match old {
+            Some(old) => self.header(old).queue() == Queue::Warm,
+            None => self.ghosts.take(hash),
+        };
+        if known { Queue::Warm } else { Queue::Hot }
     }
 
     pub(super) fn evict(&mut self, id: ItemId, now: Seconds) {
@@ -155,7 +194,11 @@ impl Shard {
         counts.evicted_unfetched += u64::from(!header.is(state::FETCHED));
         counts.evicted_active += u64::from(header.is(state::ACTIVE));
         self.note_eviction(id, now);
-        self.remove(id, self.hash_of(id));
+        let hash = self.hash_of(id);
+        if self.settings.probation && header.queue() == Queue::Hot {
+            self.ghosts.insert(hash, self.index.len());
+        }
+        self.remove(id, hash);
         self.foresee(line);
     }
 
@@ -171,28 +214,6 @@ impl Shard {
         }
     }
 
-    /// Whether another class keeps items that have been idle for clearly longer than those this
-    /// class is evicting: then a page is worth more here.
-    fn claims_a_page(&self, class: ClassId, now: Seconds) -> bool {
-        let background = &self.settings.background;
-        if background.automove == 0 {
-            return false;
-        }
-        let mine = self.lru[class].tail_age(&self.slabs.arena, Queue::Cold, now);
-        let younger = |age: u32| f64::from(mine + 1) < f64::from(age) * background.automove_ratio;
-        self.donor(class, now).is_some_and(|(_, age)| younger(age))
-    }
-
-    /// The class whose tail has been idle longest, of those with a page to spare.
-    pub(super) fn donor(&self, class: ClassId, now: Seconds) -> Option<(ClassId, u32)> {
-        let age = |c: ClassId| {
-            let tail = self.tail(c)?;
-            Some((c, self.header(tail).accessed.age(now)))
-        };
-        let others = (0..self.slabs.len()).filter(|&c| c != class && self.slabs.pages_of(c) > 0);
-        others.filter_map(age).max_by_key(|&(c, age)| (age, self.slabs.pages_of(c)))
-    }
-
     /// Take a page from another class, emptying it. `false`: none can be emptied.
     pub(super) fn steal_page(&mut self, class: ClassId, now: Seconds) -> bool {
         let Some(page) = self.emptied_page(Some(class), now) else { return false };
@@ -201,14 +222,14 @@ impl Shard {
         true
     }
 
-    /// Empty a page of some class other than `class`: of the one idle longest if that works, of
-    /// any other if not.
+    /// Empty a page of some class other than `class`: of the one that keeps its pages longest if
+    /// that works, of any other if not.
     pub(super) fn emptied_page(&mut self, class: Option<ClassId>, now: Seconds) -> Option<usize> {
         self.free_doomed(usize::MAX);
         if let Some(page) = self.slabs.empty_page() {
             return Some(page);
         }
-        let donor = self.donor(class.unwrap_or(usize::MAX), now).map(|(donor, _)| donor);
+        let donor = self.donor(class.unwrap_or(usize::MAX)).map(|(donor, _)| donor);
         if let Some(donor) = donor {
             let oldest = self.tail(donor).map(|id| self.page_to_empty(id));
             if let Some(page) = oldest.filter(|&p| self.slabs.page_class(p) == Some(donor))
@@ -236,9 +257,12 @@ impl Shard {
         if self.slabs.chunks(page).any(|id| self.is_in_use(id)) {
             return false;
         }
+        // Only one item at a time can be kept from eviction.
+        let few = self.slabs.used_in(page) <= BEST_MAX && self.held.is_none();
+        let keep = if few { Keep::Best } else { Keep::Used };
         self.slabs.close(page);
         for id in self.slabs.chunks(page) {
-            self.vacate(id, Keep::Used, now);
+            self.vacate(id, keep, now);
             self.free_doomed(usize::MAX);
         }
         true
@@ -256,7 +280,12 @@ impl Shard {
             return true;
         };
         let dead = self.is_dead(self.header(item), now);
-        let used = item != id || header.is(state::ACTIVE) || header.queue() != Queue::Cold;
+        let waits = match header.queue() {
+            Queue::Cold => true,
+            Queue::Hot => self.settings.probation,
+            Queue::Warm | Queue::Temp => false,
+        };
+        let used = item != id || !waits || self.proved(&header);
         let worthy = !dead && (used || keep == Keep::All);
         if worthy && (self.replace_chunk(item, id) || self.make_room(item, id, keep, now)) {
             return true;
@@ -270,11 +299,12 @@ impl Shard {
 
     /// Evict others of the class until the chunk finds another place.
     fn make_room(&mut self, item: ItemId, id: ItemId, keep: Keep, now: Seconds) -> bool {
-        if keep != Keep::All || !self.settings.evict {
+        if keep == Keep::Used || !self.settings.evict {
             return false;
         }
         let class = self.slabs.class_of(id);
         let held = self.held.replace(item);
+        assert!(held.is_none(), "what is held already would be evicted");
         let mut done = false;
         for _ in 0..EVICTIONS {
             if done || !self.evict_one(class, now) {

@@ -12,6 +12,8 @@ impl Shard {
         let owned = self.assert_chains(&listed);
         self.assert_index(&listed);
         self.assert_pages(&listed, &owned);
+        self.assert_claims();
+        self.ghosts.assert_valid();
         assert_eq!(self.held, None, "shard: nothing is held between verbs");
     }
 

@@ -69,7 +69,8 @@ pub(super) fn chunk_sizes(config: &StoreConfig) -> Vec<u32> {
                 break;
             }
             push(&mut sizes, widen(size as u32));
-            size = round_up((size as f64 * config.growth_factor) as u64).max(size + 8);
+            let next = (size as f64 * config.growth_factor) as u64 / ITEM_ALIGN as u64;
+            size = (next * ITEM_ALIGN as u64).max(size + ITEM_ALIGN as u64);
         }
     } else {
         for &size in config.slab_sizes.iter().take(CLASSES_MAX - 1) {
@@ -111,6 +112,21 @@ mod tests {
         assert_eq!(*sizes.last().unwrap(), CHUNK_SIZE_MAX);
         assert!(sizes.windows(2).all(|w| w[0] < w[1] && w[0] % 8 == 0));
         assert!(sizes.len() <= CLASSES_MAX);
+    }
+
+    #[test]
+    fn our_own_defaults_waste_little() {
+        let sizes = chunk_sizes(&StoreConfig::default());
+        assert_eq!(sizes[..6], [40, 48, 56, 64, 72, 80]);
+        assert!(sizes.len() <= CLASSES_MAX, "{}", sizes.len());
+        // Beyond 10 KiB a page divides into so few that the steps are larger.
+        for pair in sizes.windows(2).filter(|pair| pair[1] < 10 << 10) {
+            assert!(pair[1] * 100 <= pair[0] * 120, "{pair:?}");
+        }
+        for &size in &sizes {
+            let lost = PAGE_SIZE as u32 % size;
+            assert!(lost < PAGE_SIZE as u32 / size * ITEM_ALIGN as u32, "{size} loses {lost}");
+        }
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! A class's four queues, and when an item moves between them.
 //!
-//! An item is stored at the head of HOT (or TEMP) and drifts from HOT and WARM to COLD as others
+//! On probation (the default) an item is stored at the head of HOT; from HOT's tail it goes to WARM
+//! if it was fetched, and else out; from WARM's tail to its head if it is ACTIVE, and else out
+//! (`alloc.rs` says which tail is next). With memcached's segments it is stored
+//! at the head of HOT (or TEMP) and drifts from HOT and WARM to COLD as others
 //! come; evictions take COLD's tail. A fetch only marks the item (FETCHED, then ACTIVE); what
 //! arrives at a tail marked ACTIVE goes to the head of WARM instead of on. In flat mode there is
 //! only COLD, and a fetch moves an item to its head at most once a minute.

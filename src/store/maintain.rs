@@ -18,6 +18,7 @@ impl Shard {
     /// What is due about ten times a second. `true`: `clean` has more to do.
     pub(super) fn maintain(&mut self, now: Seconds) -> bool {
         let more = self.clean(now);
+        self.pursue_claim(now);
         for _ in 0..SPLITS {
             if self.index.wants_growth() {
                 self.grow_index();
@@ -47,6 +48,9 @@ impl Shard {
         let shares = self.settings.shares;
         if self.settings.flat {
             return self.drain(class, moves);
+        }
+        if self.settings.probation {
+            return; // Evictions take from HOT while it is too large.
         }
         for _ in 0..moves {
             let hot = self.drift(class, Queue::Hot, shares.hot_pct, shares.hot_age, now);

@@ -13,10 +13,12 @@ mod arena;
 mod arith;
 mod check;
 mod chunked;
+mod claims;
 mod config;
 mod dump;
 mod expiry;
 mod geometry;
+mod ghosts;
 mod hash;
 #[cfg(feature = "debug-commands")]
 mod holds;
@@ -52,6 +54,7 @@ use config::Settings;
 pub use config::{Background, StoreConfig, Tuning};
 pub use dump::{Dump, DumpedItem};
 use geometry::PAGE_SIZE;
+use ghosts::Ghosts;
 pub use hash::KeyHash;
 use hash::KeyHasher;
 #[cfg(feature = "debug-commands")]
@@ -323,6 +326,7 @@ impl Store {
         let pinned_dead = Budget::new((config.limit_bytes / 8).max(config.item_size_max));
         let slot = |number: usize| -> io::Result<Slot> {
             let index = Index::new(items_max as usize, level)?;
+            let ghosts = Ghosts::new(items_max as usize)?;
             let address = index.address();
             let shard = Shard::new(Parts {
                 settings: settings.clone(),
@@ -331,6 +335,7 @@ impl Store {
                 in_flight: in_flight.clone(),
                 pinned_dead: pinned_dead.clone(),
                 index,
+                ghosts,
                 number: (number as u64, bits),
             });
             let slot = Slot { index: address, shape: AtomicU64::new(0), shard: Mutex::new(shard) };

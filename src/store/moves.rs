@@ -6,11 +6,11 @@
 //! needs a page meanwhile may take this one, emptied or not; the move has then come too late,
 //! and ends.
 //!
-//! Policy, besides what stores do for themselves (`alloc.rs`: a class that evicts what is young
-//! takes a page from one whose oldest item is far older), and not with slab_automove=0:
+//! Policy, besides what stores do for themselves (`claims.rs`: a class under pressure takes a page
+//! from one that keeps its pages longer), and not with slab_automove=0:
 //!
 //! - more memory taken than the limit (it was lowered): the shard with most pages gives one back,
-//!   of the class whose tail has been idle longest;
+//!   of the class that keeps its pages longest;
 //! - all memory taken, and a class has room for two and a half pages: one goes to the pool;
 //! - slab_automove=2, and a class evicted: it gets a page of another one.
 
@@ -50,7 +50,7 @@ pub enum Reassigned {
 enum Source {
     Pool,
     Class(ClassId),
-    /// Of the class, other than the one that gets it, whose tail has been idle longest.
+    /// Of the class, other than the one that gets it, that keeps its pages longest.
     Oldest,
 }
 
@@ -300,6 +300,11 @@ impl Shard {
 
     /// Choose the page.
     fn begin_move(&mut self, work: &mut Move, now: Seconds) -> Step {
+        if self.moving.is_some() {
+            // A class has claimed one (`claims.rs`): that one first.
+            self.pursue_claim(now);
+            return Step::More;
+        }
         let from = match work.order.from {
             Source::Pool => {
                 let to = work.order.to.expect("a page does not move from the pool to the pool");
@@ -318,7 +323,7 @@ impl Shard {
             Source::Oldest => {
                 let but = work.order.to.unwrap_or(usize::MAX);
                 let empty = self.slabs.empty_page().and_then(|page| self.slabs.page_class(page));
-                empty.filter(|&c| c != but).or(self.donor(but, now).map(|(class, _)| class))
+                empty.filter(|&c| c != but).or(self.donor(but).map(|(class, _)| class))
             }
         };
         let Some(page) = from.and_then(|class| self.page_of(class)) else {

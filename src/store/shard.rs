@@ -8,7 +8,9 @@
 
 use super::Stored;
 use super::chunked::{Pin, Upload};
+use super::claims::Claims;
 use super::geometry::{MEMCACHED_CAS, MEMCACHED_OVERHEAD};
+use super::ghosts::Ghosts;
 use super::hash::{KeyHash, KeyHasher};
 use super::index::Index;
 use super::item::{Accessed, Chain, ItemHeader, ItemId, ItemView, Queue, state};
@@ -32,6 +34,7 @@ pub(super) struct Parts {
     /// Bytes of unlinked values that only pins keep, of all shards.
     pub(super) pinned_dead: Budget,
     pub(super) index: Index,
+    pub(super) ghosts: Ghosts,
     /// Its number, and how many bits number the shards.
     pub(super) number: (u64, u32),
 }
@@ -53,7 +56,7 @@ pub struct Shard {
     /// Its own, and how many bits number the shards.
     pub(super) number: (u64, u32),
     /// Stores so far; an item keeps the count of its own.
-    cas_count: u64,
+    pub(super) cas_count: u64,
     pub(super) flush: Flush,
     /// An item that is being worked on: no allocation may evict or move it.
     pub(super) held: Option<ItemId>,
@@ -70,8 +73,8 @@ pub struct Shard {
     pub(super) moving: Option<usize>,
     /// The class that last evicted, where each eviction asks for a page (slab_automove=2).
     pub(super) page_wanted: Option<ClassId>,
-    /// Evictions in each class since its claim to another page was last weighed.
-    pub(super) pressure: Vec<u32>,
+    pub(super) claims: Claims,
+    pub(super) ghosts: Ghosts,
     /// This shard's part of `dead_pins`.
     pub(super) pinned_dead: u64,
     /// The next page whose access times are rewritten.
@@ -94,6 +97,7 @@ pub(super) struct Flush {
 impl Shard {
     pub(super) fn new(parts: Parts) -> Shard {
         let slabs = Slabs::new(&parts.settings.chunk_sizes);
+        let claims = Claims::new(&parts.settings.chunk_sizes);
         let classes = slabs.len();
         Shard {
             settings: parts.settings,
@@ -117,7 +121,8 @@ impl Shard {
             crawl: None,
             moving: None,
             page_wanted: None,
-            pressure: vec![0; classes],
+            claims,
+            ghosts: parts.ghosts,
             pinned_dead: 0,
             refresh_cursor: 0,
             journal: Journal::default(),
@@ -430,6 +435,8 @@ impl Shard {
         old: Option<ItemId>,
         now: Seconds,
     ) -> Stored {
+        let deadline = self.header(id).deadline;
+        let queue = self.first_queue(hash, old, deadline, now);
         match old {
             Some(old) => {
                 self.index.replace(hash, old, id);
@@ -446,8 +453,7 @@ impl Shard {
         let (line, size) = (self.line(id), self.size(id));
         let header = self.slabs.arena.header_mut(id);
         header.state |= state::LINKED;
-        let (deadline, chained) = (header.deadline, header.is(state::CHAINED));
-        let queue = self.settings.first_queue(deadline, now);
+        let chained = header.is(state::CHAINED);
         self.lru[line].link(&mut self.slabs.arena, id, queue, size);
         self.slabs.expires(id, deadline);
         self.counts.linked(size, chained, self.settings.track_sizes);

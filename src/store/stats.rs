@@ -131,6 +131,8 @@ pub struct StoreStats {
     pub hash_bytes: u64,
     /// What knows of items with a deadline, in bytes.
     pub expiry_bytes: u64,
+    /// Bytes of the ghosts: what is known of items evicted of late.
+    pub ghost_bytes: u64,
     /// The index is catching up with its load.
     pub hash_expanding: bool,
     /// R: lookups that missed, by verb.
@@ -321,6 +323,7 @@ impl Shard {
         total.holds.add(&counts.holds);
         total.upkeep.add(&counts.upkeep);
         total.expiry_bytes += self.slabs.expiry.bytes() as u64;
+        total.ghost_bytes += self.ghosts.bytes();
         total.hash_expanding |= self.index.wants_growth();
         total.misses.get += counts.misses.get;
         total.misses.touch += counts.misses.touch;

@@ -9,12 +9,14 @@ mod marks;
 mod memory;
 mod running;
 
-/// Defaults, with one worker and a fixed seed.
+/// Defaults, with one worker, a fixed seed and memcached's sizes of chunks.
 pub(super) fn config(limit_bytes: u64) -> StoreConfig {
     // Under miri memory is zeroed at once, a byte at a time.
     let limit_bytes = if cfg!(miri) { limit_bytes.min(2 << 20) } else { limit_bytes };
     let (threads, seed, track_sizes) = (1, Some(42), true);
-    StoreConfig { limit_bytes, threads, seed, track_sizes, ..StoreConfig::default() }
+    let (chunk_size_min, growth_factor) = (48, 1.25);
+    let sizes = StoreConfig { chunk_size_min, growth_factor, ..StoreConfig::default() };
+    StoreConfig { limit_bytes, threads, seed, track_sizes, ..sizes }
 }
 
 struct Driver {

@@ -99,8 +99,8 @@ fn settings_say_what_is_set() {
     let server = Server::with(&["-v", "-F"]);
     let settings = server.client().stats("settings");
     let expected = "maxbytes=67108864 maxconns=1024 udpport=0 verbosity=1
-        evictions=on domain_socket=NULL umask=700 shutdown_command=no growth_factor=1.25
-        chunk_size=48 num_threads=2 stat_key_prefix=: detail_enabled=no
+        evictions=on domain_socket=NULL umask=700 shutdown_command=no growth_factor=1.12
+        chunk_size=16 num_threads=2 stat_key_prefix=: detail_enabled=no
         cas_enabled=yes tcp_backlog=1024 auth_enabled_sasl=no
         item_size_max=1048576 maxconns_fast=yes
         slab_chunk_max=524288 lru_crawler=yes lru_crawler_sleep=100

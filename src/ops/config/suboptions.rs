@@ -24,7 +24,7 @@
 //! | lru_crawler_sleep | noted | the crawler's steps are short, and pauses between them long |
 //! | lru_crawler_tocrawl | works | for crawls on request; by itself it finds the dead at once |
 //! | lru_maintainer, no_lru_maintainer | works | segmented LRU or flat |
-//! | hot_lru_pct, warm_lru_pct | works | |
+//! | hot_lru_pct, warm_lru_pct | works | memcached's queues instead of a probation |
 //! | hot_max_factor, warm_max_factor | works | |
 //! | temporary_ttl | works | |
 //! | idle_timeout | works | |
@@ -260,8 +260,14 @@ impl SubOptions {
                 let items = sub.whole(0..=u32::MAX as i64, message)? as u32;
                 config.store.background.crawl_items_max = items;
             }
-            "hot_lru_pct" => config.store.hot_pct = sub.percent()?,
-            "warm_lru_pct" => config.store.warm_pct = sub.percent()?,
+            "hot_lru_pct" => {
+                config.store.probation = false;
+                config.store.hot_pct = sub.percent()?;
+            }
+            "warm_lru_pct" => {
+                config.store.probation = false;
+                config.store.warm_pct = sub.percent()?;
+            }
             "hot_max_factor" => config.store.hot_max_factor = sub.factor()?,
             "warm_max_factor" => config.store.warm_max_factor = sub.factor()?,
             "temporary_ttl" => config.store.temporary_ttl = Some(sub.timeout()?),

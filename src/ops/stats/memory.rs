@@ -22,6 +22,7 @@ pub fn memory(from: &Sources<'_>, visit: &mut Visit<'_>) {
         ("beyond_limit_bytes", spent.beyond),
         ("index_bytes", store.hash_bytes),
         ("expiry_bytes", store.expiry_bytes),
+        ("ghost_bytes", store.ghost_bytes),
         ("buffer_bytes", from.shared.workers.iter().map(|w| w.buffer_bytes.get()).sum()),
         ("resident_bytes", process::resident_bytes().unwrap_or(0)),
     ] {

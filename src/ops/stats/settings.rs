@@ -133,6 +133,8 @@ impl Settings<'_, '_, '_> {
         self.switch("strict_framing", config.strict_framing);
         self.switch("udp_public", config.udp_public);
         self.stat("udp_rate", config.udp_rate_kib);
+        let tuning = &self.from.store.tuning;
+        self.switch("lru_probation", tuning.segmented && tuning.probation);
     }
 
     fn rest(&mut self) {

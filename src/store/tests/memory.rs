@@ -105,7 +105,7 @@ fn memory_follows_a_shift_of_sizes() {
         d.set(&format!("small{n}"), &[1; 100]);
     }
     d.now += 5;
-    for n in 0..4_000 {
+    for n in 0..8_000 {
         d.set(&format!("large{n}"), &[2; 10_000]);
         if n % 100 == 0 {
             d.now += 1;
@@ -116,7 +116,7 @@ fn memory_follows_a_shift_of_sizes() {
     let stats = d.store.stats(d.now);
     let large = stats.classes.iter().find(|class| class.chunk_size >= 10_040).unwrap();
     assert!(large.pages >= 128 * 9 / 10, "{large:?}");
-    assert!(d.get("large3999").is_some() && d.get("small99999").is_none());
+    assert!(d.get("large7999").is_some() && d.get("small99999").is_none());
 }
 
 #[test]
@@ -221,13 +221,15 @@ fn events_name_what_was_evicted_and_reclaimed() {
     d.now += 2;
     d.get("dies");
     for n in 0..20_000 {
-        d.set(&format!("k{n}"), &[1; 60]);
+        d.set(&format!("k{n}"), &[1; 64]);
     }
     let (mut events, _) = d.store.take_events();
     // The page of the one that died goes to the others' class.
     events.retain(|event| !matches!(event, Event::PageMoved { .. }));
     assert_eq!(events[0], Event::Reclaimed { key: b"dies".as_slice().into() });
-    assert!(matches!(&events[1], Event::Evicted { key, .. } if **key == *b"k0"));
+    // The page of what died was moved in between.
+    let evicted = events.iter().find(|event| matches!(event, Event::Evicted { .. }));
+    assert!(matches!(evicted, Some(Event::Evicted { key, .. }) if **key == *b"k0"));
     assert!(d.store.take_events().0.is_empty());
 }
 
