@@ -36,6 +36,12 @@ impl Buffer {
         self.storage.len()
     }
 
+    /// Bytes there is place for, those that wait included, before anything has to move.
+    #[inline]
+    pub(super) fn room(&self) -> usize {
+        self.storage.len() - self.head
+    }
+
     /// What waits.
     #[inline]
     pub(super) fn filled(&self) -> &[u8] {
@@ -53,7 +59,7 @@ impl Buffer {
 
     /// Make room for `total` bytes in all. What waits may move to the front.
     pub(super) fn reserve_total(&mut self, total: usize) {
-        if self.storage.len() - self.head >= total {
+        if self.room() >= total {
             return;
         }
         if self.storage.len() < total {

@@ -100,6 +100,20 @@ fn a_reader_of_any_speed_gets_the_same_answers() {
     }
 }
 
+/// The own buffer of the first set is filled to its last byte, and the rest of what it holds is too
+/// short to be moved at once.
+#[test]
+fn a_set_behind_a_set_finds_room_wherever_the_first_one_ends() {
+    for len in [20_000, 33_000, 40_000, 60_000] {
+        let input = [set("a", len), set("b", len), b"get b\r\n".to_vec()].concat();
+        let answers = [&b"STORED\r\nSTORED\r\n"[..], &hit("b", len), b"END\r\n"].concat();
+        for first in [100, 2500, 5000] {
+            let talk = world().talk(&input, &[first, 1 << 20], usize::MAX, usize::MAX);
+            assert!(talk.left == 0 && talk.replies == answers, "{len}, {first} at first");
+        }
+    }
+}
+
 #[test]
 fn nothing_stays_in_the_store_when_a_conversation_breaks_off_anywhere() {
     let (asked, _) = conversation();
