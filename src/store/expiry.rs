@@ -385,7 +385,8 @@ mod tests {
 
     #[test]
     fn every_ttl_from_a_second_to_a_century_is_found_in_its_second() {
-        for start in [62, 63, 64, 4095, 4096, 262_143, 16_777_215, 16_777_216, 500_000_000] {
+        let starts = [16_777_215, 63, 62, 64, 4095, 4096, 262_143, 16_777_216, 500_000_000];
+        for &start in &starts[..if cfg!(miri) { 1 } else { starts.len() }] {
             let mut world = World::new(start);
             world.reap(usize::MAX);
             let mut ttls = BTreeSet::new();

@@ -19,6 +19,11 @@ pub(super) fn config(limit_bytes: u64) -> StoreConfig {
     StoreConfig { limit_bytes, threads, seed, track_sizes, ..sizes }
 }
 
+/// `n`, or so much less of it that an interpreter gets through.
+fn fewer(n: usize) -> usize {
+    if cfg!(miri) { n / 10 } else { n }
+}
+
 struct Driver {
     store: Store,
     now: Seconds,

@@ -87,7 +87,7 @@ fn a_page_moves_to_another_class_and_its_items_stay() {
 fn every_move_is_told_even_one_that_failed() {
     let d = Driver::new(32 << 20);
     d.store.watch_memory(true);
-    d.fill("long", 8, 600_000);
+    d.fill("long", 8, fewer(600_000));
     let last = d.store.stats(d.now).classes.len() as u32;
     let told = || {
         let moves = d.store.take_events().0.into_iter().filter_map(|event| match event {
@@ -149,8 +149,8 @@ fn a_crawl_tells_what_it_saw() {
 
 #[test]
 fn what_a_full_class_loses_is_its_oldest() {
-    let d = Driver::new(8 << 20);
-    d.fill("k", 5000, 100);
+    let (d, count) = (Driver::new(8 << 20), fewer(12_000));
+    d.fill("k", count, 100);
     let from = d.class_in_use();
     let per_page = d.store.stats(d.now).classes[from - 1].chunks_per_page as usize;
     assert_eq!(d.store.reassign(from as i32, 0), Reassigned::Queued);
@@ -159,39 +159,40 @@ fn what_a_full_class_loses_is_its_oldest() {
     let stats = d.store.stats(d.now);
     let evicted: u64 = stats.classes.iter().map(|c| c.evicted).sum();
     assert!(evicted as usize <= per_page, "{evicted} evicted for a page of {per_page}");
-    assert_eq!(d.present("k", 5000, 100), 5000 - evicted as usize);
-    assert_eq!(stats.items, 5000 - evicted);
+    assert_eq!(d.present("k", count, 100), count - evicted as usize);
+    assert_eq!(stats.items, count as u64 - evicted);
 }
 
 #[test]
 fn pages_of_long_values_move_too() {
     let d = Driver::new(32 << 20);
-    d.fill("long", 20, 300_000);
+    let (count, len, moves) = if cfg!(miri) { (12, 100_000, 4) } else { (20, 300_000, 22) };
+    d.fill("long", count, len);
     let last = d.store.stats(d.now).classes.len();
-    d.forget("long", (0..20).step_by(4));
-    for _ in 0..22 {
+    d.forget("long", (0..count).step_by(4));
+    for _ in 0..moves {
         assert_eq!(d.store.reassign(last as i32, 0), Reassigned::Queued);
         d.settle_moves();
         d.store.assert_valid();
     }
-    assert_eq!(d.present("long", 20, 300_000), 15);
+    assert_eq!(d.present("long", count, len), count / 4 * 3);
     assert!(d.store.stats(d.now).reassign_chunk_rescues > 0);
 }
 
 #[test]
 fn requests_go_on_between_the_steps_of_a_move() {
-    let d = Driver::new(4 << 20);
-    d.fill("k", 20_000, 100);
+    let (d, count) = (Driver::new(4 << 20), fewer(20_000));
+    d.fill("k", count, 100);
     let from = d.class_in_use() as i32;
     for round in 0..40 {
         d.store.reassign(-1, from + 1 + round % 5);
         let mut n = round as usize;
         for _ in 0..round % 11 {
             d.store.move_pages(d.now);
-            n = (n * 7 + 3) % 20_000;
+            n = (n * 7 + 3) % count;
             d.set(&format!("k{n}"), &pattern(100 + n % 90, n));
-            d.delete(&format!("k{}", (n * 13) % 20_000));
-            d.get(&format!("k{}", (n * 31) % 20_000));
+            d.delete(&format!("k{}", (n * 13) % count));
+            d.get(&format!("k{}", (n * 31) % count));
             d.set(&format!("new{round}-{n}"), &pattern(3000, n));
         }
         d.store.assert_valid(); // between two steps of the last move
@@ -202,7 +203,7 @@ fn requests_go_on_between_the_steps_of_a_move() {
 #[test]
 fn a_page_in_use_is_given_up_and_goes_on_as_before() {
     let d = Driver::new(8 << 20);
-    let value = pattern(300_000, 1);
+    let value = pattern(if cfg!(miri) { 140_000 } else { 300_000 }, 1);
     d.set("long", &value);
     let hash = d.store.hash(b"long");
     let pin = d.store.session().get(b"long", hash, None, d.now, |mut hit| hit.pin()).unwrap();
@@ -278,10 +279,11 @@ fn a_lowered_limit_gives_memory_back_and_a_raised_one_is_used() {
 
 #[test]
 fn idle_room_goes_back_to_the_pool_once_all_memory_is_taken() {
-    let mut d = Driver::new(8 << 20);
-    d.fill("k", 130_000, 40);
+    let count = fewer(130_000);
+    let mut d = Driver::new(fewer(8 << 20) as u64);
+    d.fill("k", count, 40);
     assert_eq!(d.store.stats(d.now).pages_free, 0);
-    d.forget("k", (0..130_000).filter(|n| n % 4 > 0));
+    d.forget("k", (0..count).filter(|n| n % 4 > 0));
     let before = d.store.stats(d.now).items;
     for _ in 0..10 {
         d.now += 1;
@@ -296,8 +298,8 @@ fn idle_room_goes_back_to_the_pool_once_all_memory_is_taken() {
 fn with_automove_2_an_eviction_asks_for_a_page() {
     for (automove, expected) in [(0, false), (2, true)] {
         let background = Background { automove, ..Background::default() };
-        let d = Driver::with(StoreConfig { background, ..config(4 << 20) });
-        d.fill("small", 40_000, 40);
+        let d = Driver::with(StoreConfig { background, ..config(fewer(4 << 20) as u64) });
+        d.fill("small", fewer(40_000), 40);
         d.fill("large", 30, 3000);
         let moved = d.store.stats(d.now).slabs_moved;
         d.fill("large", 200, 3000);
@@ -382,17 +384,18 @@ fn a_dump_tells_what_is_known_of_an_item() {
 fn a_crawl_finds_the_dead_of_its_classes_and_no_others() {
     // Flushed items have no deadline that would betray them.
     let mut d = Driver::with(StoreConfig { crawler: false, ..config(16 << 20) });
-    d.fill("small", 1000, 10);
+    let (few, many) = (fewer(100), fewer(1000));
+    d.fill("small", many, 10);
     let small = d.class_in_use();
-    d.fill("large", 100, 10_000);
+    d.fill("large", few, 10_000);
     d.now += 10;
     d.store.flush(d.now, d.now);
     assert!(d.store.crawl(1 << small));
     assert!(!d.store.crawl(!1), "one at a time");
     while d.store.maintain(d.now) {}
     let stats = d.store.stats(d.now);
-    assert_eq!(stats.items, 100);
-    assert_eq!(stats.classes[small - 1].crawler_reclaimed, 1000);
+    assert_eq!(stats.items, few as u64);
+    assert_eq!(stats.classes[small - 1].crawler_reclaimed, many as u64);
     assert!(d.store.crawl(!1));
     while d.store.maintain(d.now) {}
     assert_eq!(d.store.stats(d.now).items, 0);
@@ -401,14 +404,14 @@ fn a_crawl_finds_the_dead_of_its_classes_and_no_others() {
 
 #[test]
 fn the_queues_become_one_and_four_again() {
-    let d = Driver::new(16 << 20);
-    d.fill("k", 10_000, 110);
-    (0..2).for_each(|_| assert_eq!(d.present("k", 5000, 110), 5000));
+    let (d, count) = (Driver::new(16 << 20), fewer(10_000));
+    d.fill("k", count, 110);
+    (0..2).for_each(|_| assert_eq!(d.present("k", count / 2, 110), count / 2));
     d.maintain();
     d.store.tune(|tuning| tuning.segmented = false);
-    (0..200).for_each(|_| d.maintain());
+    (0..fewer(200)).for_each(|_| d.maintain());
     let items = |d: &Driver| d.store.stats(d.now).classes[d.class_in_use() - 1].items;
-    assert_eq!(items(&d), [0, 0, 10_000, 0]);
+    assert_eq!(items(&d), [0, 0, count as u64, 0]);
     d.store.assert_valid();
     d.store.tune(|tuning| (tuning.segmented, tuning.hot_pct) = (true, 79));
     d.fill("new", 100, 110);
