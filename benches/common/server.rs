@@ -27,10 +27,15 @@ pub enum Kind {
     /// memcached with the two options that speed it up most.
     Tuned,
     Echo,
+    /// Answers with values out of as much memory as a cache would, copied behind one another.
+    Copy,
+    /// The same, gathered by the kernel.
+    Scatter,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 4] = [Kind::Slabd, Kind::Memcached, Kind::Tuned, Kind::Echo];
+    pub const ALL: [Kind; 6] =
+        [Kind::Slabd, Kind::Memcached, Kind::Tuned, Kind::Echo, Kind::Copy, Kind::Scatter];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -38,7 +43,14 @@ impl Kind {
             Kind::Memcached => "memcached",
             Kind::Tuned => "tuned",
             Kind::Echo => "echo",
+            Kind::Copy => "copy",
+            Kind::Scatter => "scatter",
         }
+    }
+
+    /// Does it keep what it is given? The others only answer.
+    pub fn is_cache(self) -> bool {
+        !matches!(self, Kind::Echo | Kind::Copy | Kind::Scatter)
     }
 
     pub fn is_memcached(self) -> bool {
@@ -70,6 +82,23 @@ pub struct CpuTime {
     pub system_ticks: u64,
 }
 
+/// How much a server is to hold.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    /// `-m`.
+    pub memory_mb: u32,
+    /// Connections of the bench; `-c` is a few more.
+    pub connections: usize,
+    /// What else it is told.
+    pub options: &'static [&'static str],
+}
+
+impl Room {
+    pub fn new(memory_mb: u32, connections: usize) -> Room {
+        Room { memory_mb, connections, options: &[] }
+    }
+}
+
 /// A running server.
 pub struct Server {
     pub kind: Kind,
@@ -85,7 +114,7 @@ impl Server {
         memory_mb: u32,
         connections: usize,
     ) -> io::Result<Server> {
-        Server::start_under(&[], kind, programs, memory_mb, connections)
+        Server::start_under(&[], kind, programs, &Room::new(memory_mb, connections))
     }
 
     /// The same by way of a program that runs other programs.
@@ -93,11 +122,10 @@ impl Server {
         wrapper: &[&str],
         kind: Kind,
         programs: &Programs,
-        memory_mb: u32,
-        connections: usize,
+        room: &Room,
     ) -> io::Result<Server> {
-        let mut launch = Launch::new(wrapper, kind, programs, memory_mb)?;
-        launch.command.args(["-c", &(connections + 100).to_string()]);
+        let mut launch = Launch::new(wrapper, kind, programs, room.memory_mb)?;
+        launch.command.args(["-c", &(room.connections + 100).to_string()]).args(room.options);
         let child = spawn_on_server_core(&mut launch.command)?;
         launch.answering(child)
     }
@@ -115,17 +143,17 @@ impl Server {
         launch.answering(child)
     }
 
-    /// Starts this program's own echo server for `workload`.
-    pub fn start_echo(workload: &str) -> io::Result<Server> {
+    /// Starts this program's own server that answers `workload` without keeping anything.
+    pub fn start_echo(kind: Kind, workload: &str) -> io::Result<Server> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(["--echo-server", workload]);
+        command.args(["--echo-server", workload, "--servers", kind.name()]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = spawn_on_server_core(&mut command)?;
         let output = child.stdout.take().expect("stdout is piped");
         let mut line = String::new();
         BufReader::new(output).read_line(&mut line)?;
         let port: u16 = line.trim().parse().map_err(io::Error::other)?;
-        Ok(Server { kind: Kind::Echo, address: ([127, 0, 0, 1], port).into(), child })
+        Ok(Server { kind, address: ([127, 0, 0, 1], port).into(), child })
     }
 
     pub fn pid(&self) -> u32 {
@@ -268,7 +296,9 @@ impl Launch {
         let program = match kind {
             Kind::Slabd => &programs.slabd,
             Kind::Memcached | Kind::Tuned => &programs.memcached,
-            Kind::Echo => unreachable!("the echo server is started for a workload"),
+            Kind::Echo | Kind::Copy | Kind::Scatter => {
+                unreachable!("an echo server is started for a workload")
+            }
         };
         let port = free_port()?;
         let mut command = match wrapper {

@@ -3,7 +3,8 @@
 //! One thread, one epoll, the staged loop that measured best: every ready connection of one poll
 //! is read once (a short read means drained), then all answers are sent. No request is looked at
 //! beyond its first byte, and that only where a workload has two kinds of request. What a cache
-//! costs above this is its own; what is below is the kernel's.
+//! costs above this is its own; what is below is the kernel's. For large values, answers may
+//! instead be made of [`Values`].
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::Duration;
@@ -12,6 +13,8 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 
 use crate::dialects;
+use crate::server;
+use crate::values::Values;
 use crate::workloads::{FILLED, Kind, Verb, Workload};
 
 /// Larger than any pipeline of small requests, and than a value of 100 KiB.
@@ -22,7 +25,7 @@ const LISTENER: Token = Token(usize::MAX);
 
 /// Serves `workload` on an ephemeral loopback port, printed to standard output, until standard
 /// input ends (as it does when the bench is gone).
-pub fn serve(workload: &Workload) -> io::Result<()> {
+pub fn serve(workload: &Workload, kind: server::Kind) -> io::Result<()> {
     let mut listener = TcpListener::bind(([127, 0, 0, 1], 0).into())?;
     println!("{}", listener.local_addr()?.port());
     std::thread::spawn(|| {
@@ -33,6 +36,9 @@ pub fn serve(workload: &Workload) -> io::Result<()> {
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
     let mut events = Events::with_capacity(1024);
     let mut echo = Echo::new(workload);
+    if matches!(kind, server::Kind::Copy | server::Kind::Scatter) {
+        echo.values = Some(Values::new(workload, kind == server::Kind::Scatter));
+    }
     loop {
         let timeout = if echo.ready.is_empty() { None } else { Some(Duration::ZERO) };
         match poll.poll(&mut events, timeout) {
@@ -83,6 +89,8 @@ struct Connection {
     have: usize,
     /// Bytes still to send of a run of equal answers, where there is only one frame.
     owed: usize,
+    /// Answers sent whole so far, where they are made of values.
+    sent: usize,
     /// Bytes still to send where there are several.
     unsent: Vec<u8>,
 }
@@ -91,6 +99,8 @@ struct Echo {
     frames: Vec<Frame>,
     /// Copies of the first frame's answer, to be sent many at a time.
     prepared: Vec<u8>,
+    /// What they are made of instead.
+    values: Option<Values>,
     connections: Vec<Option<Connection>>,
     /// Connections with bytes to read or room to write.
     ready: Vec<usize>,
@@ -104,6 +114,7 @@ impl Echo {
         Echo {
             prepared: frames[0].reply.repeat(copies),
             frames,
+            values: None,
             connections: Vec::new(),
             ready: Vec::new(),
             input: vec![0; READ_BYTES],
@@ -121,7 +132,7 @@ impl Echo {
             let interest = Interest::READABLE | Interest::WRITABLE;
             poll.registry().register(&mut stream, Token(index), interest)?;
             let unsent = Vec::new();
-            let connection = Connection { stream, frame: 0, have: 0, owed: 0, unsent };
+            let connection = Connection { stream, frame: 0, have: 0, owed: 0, sent: index, unsent };
             self.connections[index] = Some(connection);
         }
         Ok(())
@@ -138,7 +149,12 @@ impl Echo {
         for &index in &ready {
             // It may have been closed just now.
             let Some(connection) = &mut self.connections[index] else { continue };
-            if connection.send(&self.prepared, self.frames[0].reply.len()).is_err() {
+            let Connection { stream, owed, sent, .. } = connection;
+            let outcome = match &mut self.values {
+                Some(values) => values.send(stream, owed, sent),
+                None => connection.send(&self.prepared, self.frames[0].reply.len()),
+            };
+            if outcome.is_err() {
                 self.connections[index] = None;
             }
         }

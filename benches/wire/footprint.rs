@@ -100,5 +100,5 @@ fn idle_one(kind: Kind, options: &Options) -> io::Result<Growth> {
 }
 
 fn caches(options: &Options) -> impl Iterator<Item = Kind> {
-    options.servers.iter().copied().filter(|&kind| kind != Kind::Echo)
+    options.servers.iter().copied().filter(|kind| kind.is_cache())
 }

@@ -8,11 +8,12 @@ const BUCKETS: usize = (64 - SUB_BITS as usize + 1) * SUB;
 pub struct Histogram {
     counts: Vec<u64>,
     total: u64,
+    max: u64,
 }
 
 impl Default for Histogram {
     fn default() -> Self {
-        Histogram { counts: vec![0; BUCKETS], total: 0 }
+        Histogram { counts: vec![0; BUCKETS], total: 0, max: 0 }
     }
 }
 
@@ -20,6 +21,12 @@ impl Histogram {
     pub fn add(&mut self, value: u64) {
         self.counts[bucket(value)] += 1;
         self.total += 1;
+        self.max = self.max.max(value);
+    }
+
+    /// The largest value; 0 of none.
+    pub fn max(&self) -> u64 {
+        self.max
     }
 
     /// The least value of the bucket below which `part` (0 to 1) of the values lie; 0 if none are.

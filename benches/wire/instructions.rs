@@ -36,12 +36,13 @@ pub fn add_to(rows: &mut [Row], set: &KeySet, options: &Options) -> io::Result<(
     if set.keys > KEYS_MAX {
         return Ok(());
     }
-    for &kind in options.servers.iter().filter(|&&kind| kind != Kind::Echo) {
+    for &kind in options.servers.iter().filter(|kind| kind.is_cache()) {
         let counted = Counted::start(kind, set, options)?;
         for row in rows.iter_mut() {
             progress::show(&format!("{} instructions {}", row.workload.name, kind.name()));
             let script = Script::build(row.workload, options.seed, true);
-            let count = counted.count(&script, options.connections)?;
+            let connections = row.workload.connections(options.connections);
+            let count = counted.count(&script, connections)?;
             let cell = row.cells.iter_mut().find(|cell| cell.kind == kind);
             cell.expect("a cell for each server").instructions = Some(count);
         }
@@ -65,8 +66,8 @@ impl Counted {
         // memcached sets its limit of descriptors, which callgrind lets it do only to what it is.
         let wrapper = ["sh", "-c", "ulimit -S -n $0; exec \"$@\"", &limit, "valgrind", "-q"];
         let wrapper = [&wrapper[..], &["--tool=callgrind", &out]].concat();
-        let (memory, connections) = (set.memory_mb, options.connections);
-        let server = Server::start_under(&wrapper, kind, &options.programs, memory, connections)?;
+        let room = set.room(options.connections);
+        let server = Server::start_under(&wrapper, kind, &options.programs, &room)?;
         Client::connect(server.address)?.fill(set, |_, _| {})?;
         Ok(Counted { server, dumps })
     }

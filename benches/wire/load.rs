@@ -1,4 +1,5 @@
-//! The load: connections that each send a batch, await its answer, and send the next.
+//! The load: connections that each send a batch and await its answer. At saturation the next one
+//! follows at once; [`crate::paced`] sends when a batch is due.
 //!
 //! One thread, one epoll. Requests are prepared bytes, answers are counted and their last bytes
 //! compared; [`crate::client`] has checked the rest before. An answer of another length than
@@ -30,10 +31,11 @@ pub struct Sample {
     /// Processor time of the server per request, in microseconds, and the user part of it, 0 to 1.
     pub cpu_us: f64,
     pub user_share: f64,
-    /// Latency of a batch at the median, 99 % and 99.9 %, in microseconds.
+    /// Latency of a batch at the median, 99 %, 99.9 % and worst, in microseconds.
     pub p50_us: f64,
     pub p99_us: f64,
     pub p999_us: f64,
+    pub max_us: f64,
     /// Share of the time that the load generator was busy: near 1 it may be what limits.
     pub load_busy: f64,
 }
@@ -42,9 +44,20 @@ impl Sample {
     pub fn per_second(&self) -> f64 {
         self.requests as f64 / self.seconds
     }
+
+    /// Processor time of the server per request in user space, in microseconds.
+    pub fn user_us(&self) -> f64 {
+        self.cpu_us * self.user_share
+    }
+
+    /// The same in the kernel.
+    pub fn system_us(&self) -> f64 {
+        self.cpu_us - self.user_us()
+    }
 }
 
-/// Runs `script` from its beginning for `duration` after a warm-up.
+/// Runs `script` from its beginning for `duration` after a warm-up: every connection sends its next
+/// batch when the last one is answered.
 pub fn run(
     server: &Server,
     script: &Script,
@@ -52,11 +65,21 @@ pub fn run(
     duration: Duration,
 ) -> io::Result<Sample> {
     let mut load = Load::connect(server.address, script, connections)?;
-    load.run_until(Instant::now() + WARM_UP)?;
+    measure(server, &mut load, duration, Load::run_until)
+}
+
+/// Lets `run` play until an instant given, once to warm up and once by the clock.
+pub fn measure<'a>(
+    server: &Server,
+    load: &mut Load<'a>,
+    duration: Duration,
+    mut run: impl FnMut(&mut Load<'a>, Instant) -> io::Result<()>,
+) -> io::Result<Sample> {
+    run(load, Instant::now() + WARM_UP)?;
     load.requests = 0;
     load.latency = Histogram::default();
     let (cpu, own, begun) = (server.cpu_time()?, server::own_cpu_ns(), Instant::now());
-    load.run_until(begun + duration)?;
+    run(load, begun + duration)?;
     let (wall, own_ns) = (begun.elapsed(), server::own_cpu_ns() - own);
     let used = difference(server.cpu_time()?, cpu);
     let ticks = (used.user_ticks + used.system_ticks).max(1);
@@ -69,6 +92,7 @@ pub fn run(
         p50_us: microseconds(0.5),
         p99_us: microseconds(0.99),
         p999_us: microseconds(0.999),
+        max_us: load.latency.max() as f64 / 1e3,
         load_busy: own_ns as f64 / wall.as_nanos() as f64,
     })
 }
@@ -88,7 +112,8 @@ struct Connection {
     unsent: usize,
     /// Bytes of its answer not yet here.
     awaited: usize,
-    sent_at: Instant,
+    /// When it was sent, or should have been.
+    since: Instant,
 }
 
 /// A set of connections at work on one script.
@@ -116,8 +141,8 @@ impl<'a> Load<'a> {
             let mut stream = TcpStream::from_std(stream);
             let interest = Interest::READABLE | Interest::WRITABLE;
             poll.registry().register(&mut stream, Token(index), interest)?;
-            let sent_at = Instant::now();
-            connections.push(Connection { stream, batch: 0, unsent: 0, awaited: 0, sent_at });
+            let since = Instant::now();
+            connections.push(Connection { stream, batch: 0, unsent: 0, awaited: 0, since });
         }
         Ok(Load {
             script,
@@ -134,37 +159,55 @@ impl<'a> Load<'a> {
     /// Keeps every connection busy until `end`. Leaves batches in flight, so it can go on.
     pub fn run_until(&mut self, end: Instant) -> io::Result<()> {
         for index in 0..self.connections.len() {
-            if self.connections[index].awaited == 0 {
+            if self.is_idle(index) {
                 self.begin_batch(index, Instant::now())?;
             }
         }
-        let mut heard = Instant::now();
-        while heard < end {
-            let mut events = std::mem::replace(&mut self.events, Events::with_capacity(0));
-            self.poll.poll(&mut events, Some(SILENCE_MAX))?;
-            if events.is_empty() {
+        while Instant::now() < end {
+            if !self.turn(SILENCE_MAX, &mut Load::begin_batch)? {
                 return Err(self.silent());
             }
-            for event in &events {
-                let index = event.token().0;
-                if self.connections[index].unsent > 0 {
-                    self.send(index)?;
-                }
-                self.receive(index)?;
-            }
-            self.events = events;
-            heard = Instant::now();
         }
         Ok(())
     }
 
-    fn begin_batch(&mut self, index: usize, now: Instant) -> io::Result<()> {
+    pub fn len(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// Has the connection nothing in flight?
+    pub fn is_idle(&self, index: usize) -> bool {
+        self.connections[index].awaited == 0
+    }
+
+    /// Waits this long for anything to happen, and answers it; `next` is told which connection has
+    /// its whole answer, and when. False if nothing happened.
+    pub fn turn(
+        &mut self,
+        timeout: Duration,
+        next: &mut impl FnMut(&mut Self, usize, Instant) -> io::Result<()>,
+    ) -> io::Result<bool> {
+        let mut events = std::mem::replace(&mut self.events, Events::with_capacity(0));
+        self.poll.poll(&mut events, Some(timeout))?;
+        for event in &events {
+            let index = event.token().0;
+            if self.connections[index].unsent > 0 {
+                self.send(index)?;
+            }
+            self.receive(index, next)?;
+        }
+        self.events = events;
+        Ok(!self.events.is_empty())
+    }
+
+    /// Sends the next batch over a connection that is idle; its latency counts from `since`.
+    pub fn begin_batch(&mut self, index: usize, since: Instant) -> io::Result<()> {
         let batch = &self.script.batches[self.next_batch];
         let connection = &mut self.connections[index];
         connection.batch = self.next_batch;
         connection.unsent = batch.end - batch.start;
         connection.awaited = batch.reply_len;
-        connection.sent_at = now;
+        connection.since = since;
         self.next_batch = (self.next_batch + 1) % self.script.batches.len();
         self.send(index)
     }
@@ -184,7 +227,11 @@ impl<'a> Load<'a> {
     }
 
     /// Reads until a short read, or until the answer is whole: nothing can follow it.
-    fn receive(&mut self, index: usize) -> io::Result<()> {
+    fn receive(
+        &mut self,
+        index: usize,
+        next: &mut impl FnMut(&mut Self, usize, Instant) -> io::Result<()>,
+    ) -> io::Result<()> {
         loop {
             let connection = &mut self.connections[index];
             let len = match connection.stream.read(&mut self.input) {
@@ -202,9 +249,9 @@ impl<'a> Load<'a> {
             connection.awaited -= len;
             if whole {
                 let now = Instant::now();
-                self.latency.add((now - connection.sent_at).as_nanos() as u64);
+                self.latency.add((now - connection.since).as_nanos() as u64);
                 self.requests += self.script.depth as u64;
-                return self.begin_batch(index, now);
+                return next(self, index, now);
             }
             if len < self.input.len() {
                 return Ok(());

@@ -18,6 +18,7 @@ mod load;
 #[path = "../common/machine.rs"]
 mod machine;
 mod options;
+mod paced;
 mod plot;
 #[path = "../common/progress.rs"]
 mod progress;
@@ -29,6 +30,8 @@ mod speed;
 mod syscalls;
 #[path = "../common/table.rs"]
 mod table;
+mod tables;
+mod values;
 mod workloads;
 
 use std::io;
@@ -62,7 +65,7 @@ fn run(mut options: Options) -> io::Result<()> {
                 println!("{:14} {}", workload.name, workload.key_set.name);
             }
         }
-        Mode::EchoServer(workload) => echo::serve(workload)?,
+        Mode::EchoServer(workload) => echo::serve(workload, options.servers[0])?,
         Mode::Speed | Mode::Memory | Mode::Idle | Mode::All => {
             leave_out_what_is_missing(&mut options);
             let mut report = Report::new(&options);

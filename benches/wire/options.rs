@@ -17,15 +17,19 @@ usage: cargo bench --bench wire -- [OPTIONS] [speed|memory|idle|all]
   all     the three
 
   --only NAME[,NAME]     workloads with these names, or of these key sets (--list shows them)
-  --servers A[,B]        of slabd, memcached, tuned (memcached -R 1000 -o no_lru_maintainer), echo
-  --rounds N             alternated rounds, A B C then C B A (3)
+  --servers A[,B]        of slabd, memcached, tuned (memcached -R 1000 -o no_lru_maintainer), echo,
+                         and for gets of large values copy and scatter, which answer from as much
+                         memory as a cache (all)
+  --rounds N             alternated rounds, A B C D then D C B A (4)
   --seconds S            each server's time in each round (2)
   --connections N        connections that send (50)
   --seed N               of the keys drawn (1)
-  --big                  also the key set of more than 2 GiB
+  --big                  also the key set of more than 4 GiB, one server at a time
   --quick                a smoke run below half a minute; its figures mean little
   --items N              for memory (2000000)
   --idle N               connections for idle (10000)
+  --half                 also latencies at half of what the slowest cache can answer, counted from
+                         when a request was due
   --syscalls             also count system calls a request, with perf
   --instructions         also count instructions a request in user space, with callgrind, on key
                          sets of 10 000 keys or fewer
@@ -62,6 +66,7 @@ pub struct Options {
     pub quick: bool,
     pub items: u32,
     pub idle: usize,
+    pub half: bool,
     pub syscalls: bool,
     pub instructions: bool,
     pub programs: Programs,
@@ -75,8 +80,8 @@ impl Options {
         let mut options = Options {
             mode: Mode::Speed,
             only: Vec::new(),
-            servers: vec![Kind::Slabd, Kind::Memcached, Kind::Echo],
-            rounds: 3,
+            servers: Kind::ALL.to_vec(),
+            rounds: 4,
             duration: Duration::from_secs(2),
             connections: 50,
             seed: 1,
@@ -84,6 +89,7 @@ impl Options {
             quick: false,
             items: 2_000_000,
             idle: 10_000,
+            half: false,
             syscalls: false,
             instructions: false,
             programs: Programs {
@@ -114,6 +120,7 @@ impl Options {
                 "--idle" => options.idle = number(&argument, &value()?)?,
                 "--big" => options.big = true,
                 "--quick" => options.quick = true,
+                "--half" => options.half = true,
                 "--syscalls" => options.syscalls = true,
                 "--instructions" => options.instructions = true,
                 "--markdown" => options.markdown = true,
@@ -140,6 +147,9 @@ impl Options {
             self.duration = self.duration.min(Duration::from_millis(100));
             self.items = self.items.min(100_000);
             self.idle = self.idle.min(500);
+        }
+        if self.servers.is_empty() {
+            return Err("no servers".to_string());
         }
         if self.rounds == 0 || self.connections == 0 || self.duration.is_zero() {
             return Err("rounds, connections and seconds must be above 0".to_string());

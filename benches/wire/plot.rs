@@ -14,7 +14,9 @@ const TOP: f64 = 50.0;
 /// Without memcached the first server is 1.
 pub fn svg(rows: &[Row]) -> String {
     let Some(first) = rows.first() else { return String::new() };
-    let kinds: Vec<Kind> = first.cells.iter().map(|cell| cell.kind).collect();
+    // What only some rows have is left to the tables.
+    let everywhere = |kind: &Kind| rows.iter().all(|row| row.cell(*kind).is_some());
+    let kinds: Vec<Kind> = first.cells.iter().map(|cell| cell.kind).filter(everywhere).collect();
     let peer = if kinds.contains(&Kind::Memcached) { Kind::Memcached } else { kinds[0] };
     let group = BAR * kinds.len() as f64 + GAP;
     let height = TOP + group * rows.len() as f64 + 10.0;
@@ -55,6 +57,6 @@ fn color(kind: Kind) -> Color {
         Kind::Slabd => [0x1f, 0x6f, 0xb4],
         Kind::Memcached => [0xc8, 0x55, 0x3d],
         Kind::Tuned => [0xe5, 0xa1, 0x99],
-        Kind::Echo => [0xb9, 0xbe, 0xc4],
+        Kind::Echo | Kind::Copy | Kind::Scatter => [0xb9, 0xbe, 0xc4],
     }
 }

@@ -6,54 +6,93 @@ use crate::client::Client;
 use crate::instructions;
 use crate::load::{self, Sample};
 use crate::options::Options;
+use crate::paced;
 use crate::progress;
 use crate::server::{Kind, Server};
 use crate::syscalls;
-use crate::workloads::{KeySet, Script, Workload};
+use crate::workloads::{KeySet, Script, Verb, Workload};
 
 /// What one server did under one workload.
 pub struct Cell {
     pub kind: Kind,
     /// One a round.
     pub samples: Vec<Sample>,
+    /// One a round at the row's half load, if that was measured.
+    pub half: Vec<Sample>,
     /// System calls a request, if counted.
     pub syscalls: Option<f64>,
     /// Instructions a request in user space, if counted.
     pub instructions: Option<f64>,
 }
 
+impl Cell {
+    fn new(kind: Kind) -> Cell {
+        Cell { kind, samples: vec![], half: vec![], syscalls: None, instructions: None }
+    }
+}
+
 /// One workload, all servers.
 pub struct Row {
     pub workload: &'static Workload,
     pub cells: Vec<Cell>,
+    /// Half of what the slowest cache answered at saturation, in requests a second.
+    pub half_rate: Option<f64>,
 }
 
 /// Runs the chosen workloads. Servers live as long as workloads share a key set.
 pub fn measure(options: &Options) -> io::Result<Vec<Row>> {
-    let mut rows = Vec::new();
+    let mut rows: Vec<Row> = Vec::new();
     for group in options.workloads().chunk_by(|a, b| a.key_set == b.key_set) {
-        let mut servers = Vec::new();
-        for &kind in options.servers.iter().filter(|&&kind| kind != Kind::Echo) {
-            servers.push(start_filled(kind, group[0].key_set, options)?);
-        }
+        let set = group[0].key_set;
         let first = rows.len();
-        for workload in group {
-            if options.servers.contains(&Kind::Echo) {
-                servers.push(Server::start_echo(workload.name)?);
+        let empty = |&workload| Row { workload, cells: Vec::new(), half_rate: None };
+        rows.extend(group.iter().map(empty));
+        for kinds in together(set, options) {
+            let caches = kinds.iter().filter(|kind| kind.is_cache());
+            let caches = caches.map(|&kind| start_filled(kind, set, options));
+            let mut servers = caches.collect::<io::Result<Vec<_>>>()?;
+            for row in &mut rows[first..] {
+                for &kind in kinds.iter().filter(|&&kind| answers(kind, row.workload)) {
+                    servers.push(Server::start_echo(kind, row.workload.name)?);
+                }
+                measure_one(row, &servers, options)?;
+                servers.retain(|server| server.kind.is_cache());
             }
-            rows.push(measure_one(workload, &servers, options)?);
-            servers.retain(|server| server.kind != Kind::Echo);
         }
-        drop(servers);
         if options.instructions {
-            instructions::add_to(&mut rows[first..], group[0].key_set, options)?;
+            instructions::add_to(&mut rows[first..], set, options)?;
         }
     }
     Ok(rows)
 }
 
+/// Who runs at the same time: all, or one after the other where memory would not do for all.
+fn together(set: &KeySet, options: &Options) -> Vec<Vec<Kind>> {
+    if set.big {
+        options.servers.iter().map(|&kind| vec![kind]).collect()
+    } else {
+        vec![options.servers.clone()]
+    }
+}
+
+/// Is there an echo server of this kind for the workload?
+fn answers(kind: Kind, workload: &Workload) -> bool {
+    match kind {
+        Kind::Echo => true,
+        Kind::Copy | Kind::Scatter => workload.is_of_large_values() && workload.verb == Verb::Get,
+        _ => false,
+    }
+}
+
+/// Rounds and servers in the order A B C C B A.
+pub fn alternated(rounds: usize, servers: usize) -> impl Iterator<Item = (usize, usize)> {
+    let backwards = move |round, index| if round % 2 == 1 { servers - 1 - index } else { index };
+    (0..rounds).flat_map(move |round| (0..servers).map(move |at| (round, backwards(round, at))))
+}
+
 fn start_filled(kind: Kind, set: &KeySet, options: &Options) -> io::Result<Server> {
-    let server = Server::start(kind, &options.programs, set.memory_mb, options.connections)?;
+    let room = set.room(options.connections);
+    let server = Server::start_under(&[], kind, &options.programs, &room)?;
     progress::note(&format!("{} pid {}: {}", kind.name(), server.pid(), set.name));
     Client::connect(server.address)?.fill(set, |step, key| {
         if key.is_multiple_of(1 << 14) {
@@ -63,48 +102,53 @@ fn start_filled(kind: Kind, set: &KeySet, options: &Options) -> io::Result<Serve
     Ok(server)
 }
 
-fn measure_one(
-    workload: &'static Workload,
-    servers: &[Server],
-    options: &Options,
-) -> io::Result<Row> {
+fn measure_one(row: &mut Row, servers: &[Server], options: &Options) -> io::Result<()> {
+    let workload = row.workload;
     let script = Script::build(workload, options.seed, options.quick);
+    let connections = workload.connections(options.connections);
     let mut cells = Vec::new();
     for server in servers {
-        if server.kind != Kind::Echo {
+        if server.kind.is_cache() {
             Client::connect(server.address)?
                 .check(workload, options.seed)
                 .map_err(|error| explain(workload, server, &error))?;
         }
-        cells.push(Cell {
-            kind: server.kind,
-            samples: Vec::new(),
-            syscalls: None,
-            instructions: None,
-        });
+        cells.push(Cell::new(server.kind));
     }
-    for round in 0..options.rounds {
-        let mut order: Vec<usize> = (0..servers.len()).collect();
-        if round % 2 == 1 {
-            order.reverse();
-        }
-        for index in order {
+    for (round, index) in alternated(options.rounds, servers.len()) {
+        let server = &servers[index];
+        progress::show(&format!("{} round {} {}", workload.name, round + 1, server.kind.name()));
+        let sample = load::run(server, &script, connections, options.duration)
+            .map_err(|error| explain(workload, server, &error))?;
+        cells[index].samples.push(sample);
+    }
+    // Where servers run one after the other, the slowest is not known before the end.
+    if let Some(rate) = half_of_the_slowest(&cells).filter(|_| options.half && servers.len() > 1) {
+        row.half_rate = Some(rate);
+        for (round, index) in alternated(options.rounds, servers.len()) {
             let server = &servers[index];
-            let text = format!("{} round {} {}", workload.name, round + 1, server.kind.name());
-            progress::show(&text);
-            let sample = load::run(server, &script, options.connections, options.duration)
+            let name = server.kind.name();
+            progress::show(&format!("{} half load {} {name}", workload.name, round + 1));
+            let sample = paced::run(server, &script, connections, rate, options.duration)
                 .map_err(|error| explain(workload, server, &error))?;
-            cells[index].samples.push(sample);
+            cells[index].half.push(sample);
         }
     }
     if options.syscalls {
         for (server, cell) in servers.iter().zip(&mut cells) {
             progress::show(&format!("{} system calls {}", workload.name, server.kind.name()));
-            cell.syscalls = Some(syscalls::count(server, &script, options.connections)?);
+            cell.syscalls = Some(syscalls::count(server, &script, connections)?);
         }
     }
     progress::note(&format!("{} done", workload.name));
-    Ok(Row { workload, cells })
+    row.cells.extend(cells);
+    Ok(())
+}
+
+/// Half of the requests a second of the slowest cache.
+fn half_of_the_slowest(cells: &[Cell]) -> Option<f64> {
+    let caches = cells.iter().filter(|cell| cell.kind.is_cache());
+    caches.map(|cell| cell.median(Sample::per_second) / 2.0).min_by(f64::total_cmp)
 }
 
 fn explain(workload: &Workload, server: &Server, error: &io::Error) -> io::Error {

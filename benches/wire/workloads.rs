@@ -6,6 +6,7 @@
 //! timed loop counts bytes and parses nothing.
 
 use crate::dialects;
+use crate::server::Room;
 
 /// Bytes of every key.
 pub const KEY_LEN: usize = 16;
@@ -19,6 +20,8 @@ pub const REWRITTEN: u8 = b'w';
 /// No script grows beyond this: past it a script repeats sooner instead.
 const SCRIPT_BYTES_MAX: usize = 192 << 20;
 const SMOKE_BYTES_MAX: usize = 4 << 20;
+/// Nor does it ask for more than so many times that: answers are made when it is built.
+const REPLY_BYTES_FACTOR: usize = 8;
 
 /// A script repeats no sooner than after this many keys (or twice those of its set, if more), so
 /// that no server's caches learn it.
@@ -40,6 +43,17 @@ const fn key_set(name: &'static str, keys: u32, value_len: usize) -> KeySet {
     KeySet { name, keys, value_len, memory_mb: 1024, big: false }
 }
 
+impl KeySet {
+    /// What a server needs to hold it and this many connections.
+    pub fn room(&self, connections: usize) -> Room {
+        let options: &[&str] = if self.value_len >= 1 << 20 { &["-I", "16m"] } else { &[] };
+        Room { memory_mb: self.memory_mb, connections, options }
+    }
+}
+
+/// From here on a workload is one of values: they are told in MB/s, too.
+pub const LARGE_VALUE: usize = 4 << 10;
+
 /// Fits the caches of the machine, more or less, in any server.
 const SMALL: KeySet = key_set("10k keys", 10_000, 32);
 /// Does not: one lookup is two or three cache misses.
@@ -47,10 +61,16 @@ const MILLION: KeySet = key_set("1M keys", 1_000_000, 32);
 const TEN_BYTES: KeySet = key_set("10 B values", 100_000, 10);
 const HUNDRED_BYTES: KeySet = key_set("100 B values", 100_000, 100);
 const KIBIBYTE: KeySet = key_set("1 KiB values", 100_000, 1 << 10);
-const LARGE: KeySet = key_set("100 KiB values", 1_000, 100 << 10);
-/// More than 2 GiB in any server that stores 116 bytes of key and value in 128 bytes or more.
+/// 40 to 256 MiB each, so that no cache of a processor holds many of the values.
+const VALUES_4K: KeySet = key_set("4 KiB values", 10_000, 4 << 10);
+const VALUES_64K: KeySet = key_set("64 KiB values", 1_000, 64 << 10);
+const VALUES_100K: KeySet = key_set("100 KiB values", 1_000, 100 << 10);
+const VALUES_1M: KeySet = key_set("1 MiB values", 200, (1 << 20) - 100);
+const VALUES_10M: KeySet = key_set("10 MiB values", 20, 10 << 20);
+/// More than 4 GiB in any server that stores 240 bytes of key and value in 256 bytes or more, and
+/// less than 5 GiB in memcached, whose chunks for them are of 304 bytes.
 const BIG: KeySet =
-    KeySet { name: "2 GiB", keys: 1 << 24, value_len: 100, memory_mb: 4096, big: true };
+    KeySet { name: "4 GiB", keys: 1 << 24, value_len: 224, memory_mb: 5632, big: true };
 
 /// What it is asked in.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -97,6 +117,8 @@ pub struct Workload {
     pub verb: Verb,
     /// Requests sent in one write, and awaited together.
     pub depth: usize,
+    /// Connections, where it is not for the options to say.
+    pub over: Option<usize>,
     /// Part of the smoke run.
     pub quick: bool,
 }
@@ -110,7 +132,7 @@ const META_KEYS: Dialect = Dialect::Meta { with_key: true };
 const BINARY: Dialect = Dialect::Binary;
 
 const fn row(name: &'static str, key_set: &'static KeySet, verb: Verb, depth: usize) -> Workload {
-    Workload { name, key_set, dialect: TEXT, verb, depth, quick: false }
+    Workload { name, key_set, dialect: TEXT, verb, depth, over: None, quick: false }
 }
 
 impl Workload {
@@ -118,15 +140,31 @@ impl Workload {
     const fn speaking(self, dialect: Dialect) -> Workload {
         Workload { dialect, ..self }
     }
+    /// Over so many connections.
+    const fn over(self, connections: usize) -> Workload {
+        Workload { over: Some(connections), ..self }
+    }
+
     /// Part of the smoke run.
     const fn quick(self) -> Workload {
         Workload { quick: true, ..self }
     }
+
+    /// How many connections it runs over when `usual` are asked for.
+    pub fn connections(&self, usual: usize) -> usize {
+        self.over.unwrap_or(usual)
+    }
+
+    /// Is it about values rather than about keys?
+    pub fn is_of_large_values(&self) -> bool {
+        self.key_set.value_len >= LARGE_VALUE
+    }
 }
 
 /// Every workload, in the order of the table; those of one key set stand together.
-pub static WORKLOADS: [Workload; 42] = [
+pub static WORKLOADS: [Workload; 58] = [
     row("get", &MILLION, Verb::Get, 1),
+    row("get-c16", &MILLION, Verb::Get, 1).over(16),
     row("set", &MILLION, Verb::Set, 1),
     row("mix", &MILLION, MIX, 1),
     row("get-p32", &MILLION, Verb::Get, 32),
@@ -135,11 +173,13 @@ pub static WORKLOADS: [Workload; 42] = [
     row("miss-p32", &MILLION, Verb::Miss, 32),
     row("mget100", &MILLION, MULTI, 1),
     row("mg", &MILLION, Verb::Get, 1).speaking(META),
+    row("ms", &MILLION, Verb::Set, 1).speaking(META),
     row("mg-p32", &MILLION, Verb::Get, 32).speaking(META),
     row("ms-p32", &MILLION, Verb::Set, 32).speaking(META),
     row("mgq100", &MILLION, MULTI, 1).speaking(META),
     row("mgkq100", &MILLION, MULTI, 1).speaking(META_KEYS),
     row("bget", &MILLION, Verb::Get, 1).speaking(BINARY),
+    row("bset", &MILLION, Verb::Set, 1).speaking(BINARY),
     row("bget-p32", &MILLION, Verb::Get, 32).speaking(BINARY),
     row("bset-p32", &MILLION, Verb::Set, 32).speaking(BINARY),
     row("getkq100", &MILLION, MULTI, 1).speaking(BINARY),
@@ -148,10 +188,14 @@ pub static WORKLOADS: [Workload; 42] = [
     row("mix-10k", &SMALL, MIX, 1).quick(),
     row("get-p32-10k", &SMALL, Verb::Get, 32).quick(),
     row("set-p32-10k", &SMALL, Verb::Set, 32).quick(),
+    row("mix-p32-10k", &SMALL, MIX, 32),
+    row("miss-p32-10k", &SMALL, Verb::Miss, 32),
     row("mget100-10k", &SMALL, MULTI, 1).quick(),
+    row("mg-10k", &SMALL, Verb::Get, 1).speaking(META),
     row("mg-p32-10k", &SMALL, Verb::Get, 32).speaking(META).quick(),
     row("ms-p32-10k", &SMALL, Verb::Set, 32).speaking(META).quick(),
     row("mgkq100-10k", &SMALL, MULTI, 1).speaking(META_KEYS).quick(),
+    row("bget-10k", &SMALL, Verb::Get, 1).speaking(BINARY),
     row("bget-p32-10k", &SMALL, Verb::Get, 32).speaking(BINARY).quick(),
     row("bset-p32-10k", &SMALL, Verb::Set, 32).speaking(BINARY).quick(),
     row("getkq100-10k", &SMALL, MULTI, 1).speaking(BINARY).quick(),
@@ -162,12 +206,22 @@ pub static WORKLOADS: [Workload; 42] = [
     row("get-1KiB", &KIBIBYTE, Verb::Get, 1),
     row("get-p32-1KiB", &KIBIBYTE, Verb::Get, 32),
     row("set-p32-1KiB", &KIBIBYTE, Verb::Set, 32),
-    row("get-100KiB", &LARGE, Verb::Get, 1).quick(),
-    row("set-100KiB", &LARGE, Verb::Set, 1).quick(),
-    row("get-2GiB", &BIG, Verb::Get, 1),
-    row("get-p32-2GiB", &BIG, Verb::Get, 32),
-    row("set-p32-2GiB", &BIG, Verb::Set, 32),
-    row("mget100-2GiB", &BIG, MULTI, 1),
+    row("get-p16-4KiB", &VALUES_4K, Verb::Get, 16).quick(),
+    row("set-p16-4KiB", &VALUES_4K, Verb::Set, 16),
+    row("get-64KiB", &VALUES_64K, Verb::Get, 1),
+    row("set-64KiB", &VALUES_64K, Verb::Set, 1),
+    row("get-100KiB", &VALUES_100K, Verb::Get, 1).quick(),
+    row("set-100KiB", &VALUES_100K, Verb::Set, 1).quick(),
+    // Fewer connections: no server buffers fifty values of these sizes at once.
+    row("get-1MiB", &VALUES_1M, Verb::Get, 1).over(8),
+    row("set-1MiB", &VALUES_1M, Verb::Set, 1).over(8),
+    row("get-10MiB", &VALUES_10M, Verb::Get, 1).over(4).quick(),
+    row("set-10MiB", &VALUES_10M, Verb::Set, 1).over(4).quick(),
+    row("get-4GiB", &BIG, Verb::Get, 1),
+    row("get-p32-4GiB", &BIG, Verb::Get, 32),
+    row("set-p32-4GiB", &BIG, Verb::Set, 32),
+    row("mget100-4GiB", &BIG, MULTI, 1),
+    row("mgq100-4GiB", &BIG, MULTI, 1).speaking(META),
 ];
 
 /// The workload of that name.
@@ -288,7 +342,7 @@ impl Script {
         let (keys, bytes_max) =
             if smoke { (SCRIPT_KEYS / 64, SMOKE_BYTES_MAX) } else { (full, SCRIPT_BYTES_MAX) };
         let keys_each = if let Verb::MultiGet { keys } = workload.verb { keys } else { 1 };
-        let mut reply = Vec::new();
+        let (mut reply, mut reply_bytes) = (Vec::new(), 0);
         for _ in 0..keys / keys_each / workload.depth {
             let start = script.bytes.len();
             reply.clear();
@@ -302,7 +356,8 @@ impl Script {
             let tail = reply.last_chunk().copied().filter(|_| known);
             let end = script.bytes.len();
             script.batches.push(Batch { start, end, reply_len: reply.len(), tail });
-            if script.bytes.len() >= bytes_max {
+            reply_bytes += reply.len();
+            if script.bytes.len().max(reply_bytes / REPLY_BYTES_FACTOR) >= bytes_max {
                 break;
             }
         }

@@ -1,0 +1,64 @@
+//! Open-loop load: batches fall due at a fixed rate, whatever the server does, and a latency counts
+//! from when its batch was due. A server that stands still for a while thus pays for every request
+//! that would have come meanwhile, which a closed loop forgives.
+
+use std::collections::VecDeque;
+use std::io;
+use std::time::{Duration, Instant};
+
+use crate::load::{self, Load, Sample};
+use crate::server::Server;
+use crate::workloads::Script;
+
+/// Runs `script` for `duration` after a warm-up at so many requests a second.
+pub fn run(
+    server: &Server,
+    script: &Script,
+    connections: usize,
+    per_second: f64,
+    duration: Duration,
+) -> io::Result<Sample> {
+    let mut load = Load::connect(server.address, script, connections)?;
+    let mut pace = Pace::new(&load, per_second / script.depth as f64);
+    load::measure(server, &mut load, duration, |load, end| pace.run_until(load, end))
+}
+
+/// When batches are due, each over the next connection in turn.
+struct Pace {
+    interval: Duration,
+    due: Instant,
+    next: usize,
+    /// What fell due on connections that still await an answer.
+    late: Vec<VecDeque<Instant>>,
+}
+
+impl Pace {
+    fn new(load: &Load, batches_per_second: f64) -> Pace {
+        let late = vec![VecDeque::new(); load.len()];
+        let interval = Duration::from_secs_f64(1.0 / batches_per_second.max(1.0));
+        Pace { interval, due: Instant::now(), next: 0, late }
+    }
+
+    /// Spins: sleeping would be late by more than a reply takes.
+    fn run_until(&mut self, load: &mut Load, end: Instant) -> io::Result<()> {
+        loop {
+            let now = Instant::now();
+            if now >= end {
+                return Ok(());
+            }
+            while self.due <= now {
+                if load.is_idle(self.next) {
+                    load.begin_batch(self.next, self.due)?;
+                } else {
+                    self.late[self.next].push_back(self.due);
+                }
+                self.due += self.interval;
+                self.next = (self.next + 1) % self.late.len();
+            }
+            load.turn(Duration::ZERO, &mut |load, index, _| match self.late[index].pop_front() {
+                Some(due) => load.begin_batch(index, due),
+                None => Ok(()),
+            })?;
+        }
+    }
+}
