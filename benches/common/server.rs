@@ -143,6 +143,20 @@ impl Server {
         launch.answering(child)
     }
 
+    /// How long a cache takes from its start until it has answered once; it is ended then.
+    pub fn time_start(kind: Kind, programs: &Programs) -> io::Result<Duration> {
+        let mut launch = Launch::new(&[], kind, programs, 64)?;
+        let begun = Instant::now();
+        let child = spawn_on_server_core(&mut launch.command)?;
+        let server = launch.server(child);
+        while let Err(error) = server.version() {
+            if begun.elapsed() > START_DEADLINE {
+                return Err(server.failed(&format!("does not answer: {error}")));
+            }
+        }
+        Ok(begun.elapsed())
+    }
+
     /// Starts this program's own server that answers `workload` without keeping anything.
     pub fn start_echo(kind: Kind, workload: &str) -> io::Result<Server> {
         let mut command = Command::new(std::env::current_exe()?);
@@ -318,9 +332,13 @@ impl Launch {
         Ok(Launch { kind, port, command })
     }
 
-    fn answering(self, child: Child) -> io::Result<Server> {
+    fn server(&self, child: Child) -> Server {
         let address = ([127, 0, 0, 1], self.port).into();
-        let mut server = Server { kind: self.kind, address, child };
+        Server { kind: self.kind, address, child }
+    }
+
+    fn answering(self, child: Child) -> io::Result<Server> {
+        let mut server = self.server(child);
         server.wait_until_it_answers()?;
         Ok(server)
     }

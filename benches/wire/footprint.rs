@@ -64,28 +64,8 @@ pub fn idle(options: &Options) -> io::Result<Vec<Growth>> {
 
 fn idle_one(kind: Kind, options: &Options) -> io::Result<Growth> {
     let server = Server::start(kind, &options.programs, 64, options.idle)?;
-    let connected = server.stat("curr_connections")?;
     let base = server.resident_bytes()?;
-    let mut connections = Vec::with_capacity(options.idle);
-    for count in 0..options.idle {
-        let connection = TcpStream::connect(server.address).map_err(|error| {
-            let text = format!("{error} after {count} connections (is `ulimit -n` too low?)");
-            io::Error::new(error.kind(), text)
-        })?;
-        connection.set_read_timeout(Some(ACCEPT_DEADLINE))?;
-        connections.push(connection);
-        if count.is_multiple_of(500) {
-            progress::show(&format!("idle: {} {count} of {}", kind.name(), options.idle));
-        }
-    }
-    let wanted = connected + options.idle as u64;
-    let begun = Instant::now();
-    while server.stat("curr_connections")? < wanted {
-        if begun.elapsed() > ACCEPT_DEADLINE {
-            return Err(io::Error::other(format!("{} does not accept all", kind.name())));
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let mut connections = open(&server, options.idle)?;
     let grown = server.resident_bytes()?.saturating_sub(base);
     for connection in &mut connections {
         connection.write_all(b"get nothing\r\n")?;
@@ -97,6 +77,32 @@ fn idle_one(kind: Kind, options: &Options) -> io::Result<Growth> {
     }
     let grown_in_use = Some(server.resident_bytes()?.saturating_sub(base));
     Ok(Growth { kind, count: options.idle as u64, base, grown, grown_in_use })
+}
+
+/// Opens so many connections, and waits until the server has accepted them all.
+pub fn open(server: &Server, count: usize) -> io::Result<Vec<TcpStream>> {
+    let connected = server.stat("curr_connections")?;
+    let mut connections = Vec::with_capacity(count);
+    for opened in 0..count {
+        let connection = TcpStream::connect(server.address).map_err(|error| {
+            let text = format!("{error} after {opened} connections (is `ulimit -n` too low?)");
+            io::Error::new(error.kind(), text)
+        })?;
+        connection.set_read_timeout(Some(ACCEPT_DEADLINE))?;
+        connections.push(connection);
+        if opened.is_multiple_of(500) {
+            progress::show(&format!("idle: {} {opened} of {count}", server.kind.name()));
+        }
+    }
+    let wanted = connected + count as u64;
+    let begun = Instant::now();
+    while server.stat("curr_connections")? < wanted {
+        if begun.elapsed() > ACCEPT_DEADLINE {
+            return Err(io::Error::other(format!("{} does not accept all", server.kind.name())));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(connections)
 }
 
 fn caches(options: &Options) -> impl Iterator<Item = Kind> {

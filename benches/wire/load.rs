@@ -54,6 +54,11 @@ impl Sample {
     pub fn system_us(&self) -> f64 {
         self.cpu_us - self.user_us()
     }
+
+    /// Share of one core that the server used.
+    pub fn core_share(&self) -> f64 {
+        self.cpu_us * self.per_second() / 1e6
+    }
 }
 
 /// Runs `script` from its beginning for `duration` after a warm-up: every connection sends its next
@@ -173,6 +178,11 @@ impl<'a> Load<'a> {
 
     pub fn len(&self) -> usize {
         self.connections.len()
+    }
+
+    /// Requests a batch.
+    pub fn depth(&self) -> usize {
+        self.script.depth
     }
 
     /// Has the connection nothing in flight?

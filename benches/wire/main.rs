@@ -8,10 +8,14 @@
 #[path = "../common/canvas.rs"]
 #[allow(dead_code, reason = "shared with the replay bench")]
 mod canvas;
+mod churn;
 mod client;
+mod connections;
 mod dialects;
 mod echo;
+mod figures;
 mod footprint;
+mod goals;
 mod histogram;
 mod instructions;
 mod load;
@@ -19,10 +23,12 @@ mod load;
 mod machine;
 mod options;
 mod paced;
+mod pauses;
 mod plot;
 #[path = "../common/progress.rs"]
 mod progress;
 mod report;
+mod scaling;
 #[path = "../common/server.rs"]
 #[allow(dead_code, reason = "shared with the replay bench")]
 mod server;
@@ -66,18 +72,9 @@ fn run(mut options: Options) -> io::Result<()> {
             }
         }
         Mode::EchoServer(workload) => echo::serve(workload, options.servers[0])?,
-        Mode::Speed | Mode::Memory | Mode::Idle | Mode::All => {
+        mode => {
             leave_out_what_is_missing(&mut options);
-            let mut report = Report::new(&options);
-            if matches!(options.mode, Mode::Speed | Mode::All) {
-                report.add_speed(speed::measure(&options)?);
-            }
-            if matches!(options.mode, Mode::Memory | Mode::All) {
-                report.add_memory(footprint::memory(&options)?);
-            }
-            if matches!(options.mode, Mode::Idle | Mode::All) {
-                report.add_idle(footprint::idle(&options)?);
-            }
+            let report = measure(mode, &options)?;
             report.print(&options);
             if let Some(directory) = &options.out {
                 report.keep(directory)?;
@@ -85,6 +82,32 @@ fn run(mut options: Options) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+fn measure(mode: Mode, options: &Options) -> io::Result<Report> {
+    let wanted = |one: Mode| mode == Mode::All || mode == one;
+    let mut report = Report::new(options);
+    if wanted(Mode::Speed) {
+        report.add_speed(speed::measure(options)?);
+    }
+    if wanted(Mode::Memory) {
+        report.add_memory(footprint::memory(options)?);
+    }
+    if wanted(Mode::Idle) {
+        report.add_idle(footprint::idle(options)?);
+    }
+    if wanted(Mode::Connections) {
+        connections::measure(options, &mut report.figures)?;
+        churn::measure(options, &mut report.figures)?;
+        churn::measure_start(options, &mut report.figures)?;
+    }
+    if wanted(Mode::Pauses) {
+        pauses::measure(options, &mut report.figures)?;
+    }
+    if wanted(Mode::Scaling) {
+        scaling::measure(options, &mut report.figures)?;
+    }
+    Ok(report)
 }
 
 fn leave_out_what_is_missing(options: &mut Options) {

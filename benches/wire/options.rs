@@ -9,12 +9,19 @@ use crate::workloads::{self, WORKLOADS, Workload};
 pub const HELP: &str = "\
 Compares slabd with memcached and with an echo server that only frames and answers.
 
-usage: cargo bench --bench wire -- [OPTIONS] [speed|memory|idle|all]
+usage: cargo bench --bench wire -- [OPTIONS] [MODE]
 
-  speed   requests a second, server CPU a request, latencies (the default)
-  memory  bytes of process memory an item
-  idle    bytes of process memory a connection
-  all     the three
+  speed        requests a second, server CPU a request, latencies (the default)
+  memory       bytes of process memory an item
+  idle         bytes of process memory a connection
+  connections  many that ask once a second, many that are idle beside busy ones, connect-get-close,
+               and the time from a server's start to its first reply
+  pauses       the worst that a request waits while the table grows, pages move, a million items
+               expire
+  scaling      server CPU a request with two workers and with one
+  all          all of these
+
+  A run ends with the goals it has figures for, and whether they hold.
 
   --only NAME[,NAME]     workloads with these names, or of these key sets (--list shows them)
   --servers A[,B]        of slabd, memcached, tuned (memcached -R 1000 -o no_lru_maintainer), echo,
@@ -27,7 +34,7 @@ usage: cargo bench --bench wire -- [OPTIONS] [speed|memory|idle|all]
   --big                  also the key set of more than 4 GiB, one server at a time
   --quick                a smoke run below half a minute; its figures mean little
   --items N              for memory (2000000)
-  --idle N               connections for idle (10000)
+  --idle N               connections for idle and connections (10000)
   --half                 also latencies at half of what the slowest cache can answer, counted from
                          when a request was due
   --syscalls             also count system calls a request, with perf
@@ -40,11 +47,14 @@ usage: cargo bench --bench wire -- [OPTIONS] [speed|memory|idle|all]
   --list                 name the workloads";
 
 /// What to do.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Mode {
     Speed,
     Memory,
     Idle,
+    Connections,
+    Pauses,
+    Scaling,
     All,
     /// Not for people: be the echo server for one workload.
     EchoServer(&'static Workload),
@@ -192,6 +202,9 @@ fn parse_mode(text: &str) -> Result<Mode, String> {
         "speed" => Ok(Mode::Speed),
         "memory" => Ok(Mode::Memory),
         "idle" => Ok(Mode::Idle),
+        "connections" => Ok(Mode::Connections),
+        "pauses" => Ok(Mode::Pauses),
+        "scaling" => Ok(Mode::Scaling),
         "all" => Ok(Mode::All),
         _ => Err(format!("what is {text}? see --help")),
     }

@@ -19,12 +19,22 @@ pub fn run(
     duration: Duration,
 ) -> io::Result<Sample> {
     let mut load = Load::connect(server.address, script, connections)?;
-    let mut pace = Pace::new(&load, per_second / script.depth as f64);
-    load::measure(server, &mut load, duration, |load, end| pace.run_until(load, end))
+    measure(server, &mut load, per_second, duration)
+}
+
+/// The same over connections that are there, and stay.
+pub fn measure(
+    server: &Server,
+    load: &mut Load,
+    per_second: f64,
+    duration: Duration,
+) -> io::Result<Sample> {
+    let mut pace = Pace::new(load, per_second / load.depth() as f64);
+    load::measure(server, load, duration, |load, end| pace.run_until(load, end))
 }
 
 /// When batches are due, each over the next connection in turn.
-struct Pace {
+pub struct Pace {
     interval: Duration,
     due: Instant,
     next: usize,
@@ -33,7 +43,8 @@ struct Pace {
 }
 
 impl Pace {
-    fn new(load: &Load, batches_per_second: f64) -> Pace {
+    /// Begins now.
+    pub fn new(load: &Load, batches_per_second: f64) -> Pace {
         let late = vec![VecDeque::new(); load.len()];
         let interval = Duration::from_secs_f64(1.0 / batches_per_second.max(1.0));
         Pace { interval, due: Instant::now(), next: 0, late }
@@ -46,19 +57,25 @@ impl Pace {
             if now >= end {
                 return Ok(());
             }
-            while self.due <= now {
-                if load.is_idle(self.next) {
-                    load.begin_batch(self.next, self.due)?;
-                } else {
-                    self.late[self.next].push_back(self.due);
-                }
-                self.due += self.interval;
-                self.next = (self.next + 1) % self.late.len();
-            }
-            load.turn(Duration::ZERO, &mut |load, index, _| match self.late[index].pop_front() {
-                Some(due) => load.begin_batch(index, due),
-                None => Ok(()),
-            })?;
+            self.step(load, now)?;
         }
+    }
+
+    /// Sends what is due by `now` and takes what is there.
+    pub fn step(&mut self, load: &mut Load, now: Instant) -> io::Result<()> {
+        while self.due <= now {
+            if load.is_idle(self.next) {
+                load.begin_batch(self.next, self.due)?;
+            } else {
+                self.late[self.next].push_back(self.due);
+            }
+            self.due += self.interval;
+            self.next = (self.next + 1) % self.late.len();
+        }
+        load.turn(Duration::ZERO, &mut |load, index, _| match self.late[index].pop_front() {
+            Some(due) => load.begin_batch(index, due),
+            None => Ok(()),
+        })?;
+        Ok(())
     }
 }

@@ -6,7 +6,9 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use crate::figures::Figures;
 use crate::footprint::Growth;
+use crate::goals;
 use crate::load::Sample;
 use crate::machine::Machine;
 use crate::options::Options;
@@ -15,6 +17,10 @@ use crate::progress;
 use crate::speed::Row;
 use crate::table::Table;
 use crate::tables::{growth_table, latency_table, speed_table};
+
+/// What growths are of.
+const ITEM: &str = "bytes an item (16-byte key, 32-byte value)";
+const CONNECTION: &str = "bytes a connection";
 
 /// All that one run found.
 pub struct Report {
@@ -25,6 +31,8 @@ pub struct Report {
     tables: Vec<Table>,
     rows: Vec<Row>,
     growths: Vec<(&'static str, Vec<Growth>)>,
+    /// All else.
+    pub figures: Figures,
 }
 
 impl Report {
@@ -39,7 +47,14 @@ impl Report {
                  round; a request of mget100 and its like has 100 keys"
             ),
         ];
-        Report { header, name: machine.name, tables: vec![], rows: vec![], growths: vec![] }
+        Report {
+            header,
+            name: machine.name,
+            tables: vec![],
+            rows: vec![],
+            growths: vec![],
+            figures: Figures::default(),
+        }
     }
 
     pub fn add_speed(&mut self, rows: Vec<Row>) {
@@ -58,11 +73,11 @@ impl Report {
     }
 
     pub fn add_memory(&mut self, growths: Vec<Growth>) {
-        self.add_growths("bytes an item (16-byte key, 32-byte value)", growths);
+        self.add_growths(ITEM, growths);
     }
 
     pub fn add_idle(&mut self, growths: Vec<Growth>) {
-        self.add_growths("bytes a connection", growths);
+        self.add_growths(CONNECTION, growths);
     }
 
     fn add_growths(&mut self, what: &'static str, growths: Vec<Growth>) {
@@ -77,23 +92,39 @@ impl Report {
 
     fn text(&self, markdown: bool) -> String {
         let mut out = self.header.join("\n");
-        for table in &self.tables {
+        for table in self.tables.iter().chain(&self.figures.table()).chain(&self.goals()) {
             out.push_str("\n\n");
             out.push_str(&table.render(markdown));
         }
         out
     }
 
-    /// Writes NAME.md, NAME.tsv and, with speeds, NAME.svg.
+    fn goals(&self) -> Option<Table> {
+        let growths = |wanted| {
+            let found = self.growths.iter().find(|(what, _)| *what == wanted);
+            found.map_or(&[][..], |(_, growths)| growths)
+        };
+        goals::table(&goals::Measured {
+            rows: &self.rows,
+            items: growths(ITEM),
+            connections: growths(CONNECTION),
+            figures: &self.figures,
+        })
+    }
+
+    /// Writes NAME.md, NAME.tsv, the goals as NAME.goals.md and, with speeds, NAME.svg.
     pub fn keep(&self, directory: &Path) -> io::Result<()> {
         fs::create_dir_all(directory)?;
         let path = |extension| directory.join(format!("{}.{extension}", self.name));
         fs::write(path("md"), self.text(true))?;
         fs::write(path("tsv"), self.tsv())?;
+        if let Some(goals) = self.goals() {
+            fs::write(path("goals.md"), goals.render(true))?;
+        }
         if !self.rows.is_empty() {
             fs::write(path("svg"), plot::svg(&self.rows))?;
         }
-        eprintln!("kept {}", path("{md,tsv,svg}").display());
+        eprintln!("kept {}", path("{md,tsv,goals.md,svg}").display());
         Ok(())
     }
 
@@ -126,6 +157,7 @@ impl Report {
                     .expect("String");
             }
         }
+        out += &self.figures.tsv();
         out
     }
 }

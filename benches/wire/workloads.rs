@@ -109,7 +109,7 @@ pub enum Verb {
 }
 
 /// A row of the table.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Workload {
     pub name: &'static str,
     pub key_set: &'static KeySet,
