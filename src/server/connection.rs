@@ -15,7 +15,8 @@ use std::sync::Arc;
 
 use super::buffer::Buffer;
 use super::limits::{
-    CARRY_MAX, DRAIN_BYTES_MAX, DRAIN_S, OUTPUT_LOW, OWN_SLACK, READ_MAX, UPLOAD_RATE_MIN,
+    BULKY_READ, CARRY_MAX, DRAIN_BYTES_MAX, DRAIN_S, OUTPUT_LOW, OWN_SLACK, READ_MAX,
+    UPLOAD_RATE_MIN,
 };
 use crate::commands::{Access, ClientState, Credentials, Producer};
 use crate::ops::config::Config;
@@ -70,6 +71,8 @@ pub(super) struct Connection<S> {
     pub(super) queued: bool,
     /// It is in the worker's list of connections to be closed.
     pub(super) doomed: bool,
+    /// Its next request is probably a long value.
+    pub(super) bulky: bool,
     /// The idle timeout concerns it.
     pub(super) idle_counts: bool,
     /// It came to a bad end.
@@ -205,6 +208,7 @@ impl<S> Connection<S> {
             deferred: false,
             queued: false,
             doomed: false,
+            bulky: false,
             idle_counts,
             broken: false,
             descriptor: -1,
@@ -317,8 +321,9 @@ pub(super) fn body_deadline(config: &Config, len: u32, now: u32) -> u32 {
 impl<S: Read> Connection<S> {
     /// Read once into `area`, asking for at most `READ_MAX` bytes.
     pub(super) fn read(&mut self, area: &mut [u8], counters: &WorkerCounters) -> usize {
-        let room = area.len().min(READ_MAX);
-        let n = read_once(&mut self.stream, &mut area[..room]);
+        let bulky = std::mem::take(&mut self.bulky);
+        let room = area.len().min(if bulky { BULKY_READ } else { READ_MAX });
+        let n = retry(|| self.stream.read(&mut area[..room]));
         self.note_read(n, room, counters)
     }
 
@@ -332,7 +337,7 @@ impl<S: Read> Connection<S> {
         let spare = self.input.spare();
         let room = spare.len().min(READ_MAX);
         debug_assert!(room > 0);
-        let n = read_once(&mut self.stream, &mut spare[..room]);
+        let n = retry(|| self.stream.read(&mut spare[..room]));
         let n = self.note_read(n, room, counters);
         self.input.commit(n);
     }
@@ -352,7 +357,13 @@ impl<S: Read> Connection<S> {
         self.failed |= self.ended;
     }
 
-    fn note_read(&mut self, n: io::Result<usize>, room: usize, counters: &WorkerCounters) -> usize {
+    /// What a read into `room` bytes came to; how many were read.
+    pub(super) fn note_read(
+        &mut self,
+        n: io::Result<usize>,
+        room: usize,
+        counters: &WorkerCounters,
+    ) -> usize {
         match n {
             Ok(0) => {
                 self.ended = true;
@@ -409,27 +420,37 @@ impl<S: Write> Connection<S> {
 
     #[inline]
     fn write(&mut self, bytes: &[u8], counters: &WorkerCounters) -> usize {
-        let taken = loop {
-            match self.stream.write(bytes) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break 0,
-                Ok(n) => break n,
-                Err(_) => {
-                    (self.failed, self.broken) = (true, true);
-                    return 0;
-                }
+        let n = retry(|| self.stream.write(bytes));
+        self.note_write(n, bytes.len(), counters)
+    }
+
+    /// What a write of `len` bytes came to; how many were taken.
+    #[inline]
+    pub(super) fn note_write(
+        &mut self,
+        n: io::Result<usize>,
+        len: usize,
+        counters: &WorkerCounters,
+    ) -> usize {
+        let taken = match n {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
+            Ok(n) => n,
+            Err(_) => {
+                (self.failed, self.broken) = (true, true);
+                return 0;
             }
         };
         counters.bytes_written.add(taken as u64);
-        self.blocked = taken < bytes.len();
+        self.blocked = taken < len;
         taken
     }
 }
 
+/// A system call, again if a signal came in between.
 #[inline]
-fn read_once(stream: &mut impl Read, area: &mut [u8]) -> io::Result<usize> {
+pub(super) fn retry(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
     loop {
-        match stream.read(area) {
+        match call() {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             done => return done,
         }

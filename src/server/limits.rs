@@ -13,10 +13,29 @@ pub(super) const STAGE_CONNECTIONS_MAX: usize = 64;
 pub(super) const STAGE_OUTPUT_MAX: usize = 256 << 10;
 
 /// The worker's read area: four full reads, or some sixty ordinary ones.
-pub(super) const READ_AREA: usize = 256 << 10;
+pub(super) const READ_AREA: usize = 4 * READ_MAX;
 
-/// One read asks for at most this much: a turn's share.
-pub(super) const READ_MAX: usize = 64 << 10;
+/// One read asks for at most this much: a turn's share. The longest value that is not streamed
+/// comes in one, with its line.
+pub(super) const READ_MAX: usize = VALUE_IN_BUFFER_MAX + (4 << 10);
+
+/// Bytes of a long value that one system call moves between socket and chunks, under the lock of
+/// the only shard: some 100 microseconds. With a quarter of it, sending a megabyte takes half as
+/// much processor again: every call wakes the reader.
+pub(super) const DIRECT_MAX: usize = 512 << 10;
+
+/// The same in one turn, in several such calls.
+pub(super) const DIRECT_TURN_MAX: usize = 1 << 20;
+
+/// The first read of a connection that stored a long value last: its next request is probably
+/// another one, of which the less is copied the more is left for its chunks.
+pub(super) const BULKY_READ: usize = 16 << 10;
+const _: () = assert!(BULKY_READ >= READ_ROOM_MIN);
+
+/// What is read behind a long value by the call that reads its end: its terminator, and short
+/// requests. A long value among them would have to be copied.
+pub(super) const DIRECT_BEHIND: usize = 4 << 10;
+const _: () = assert!(DIRECT_BEHIND <= READ_ROOM_MIN);
 
 /// A connection's kept bytes are copied to the read area, in front of what is read, up to this
 /// many: cheaper than a second read when the request's rest and the next one arrive together.

@@ -15,6 +15,7 @@ mod clock;
 mod common;
 mod connection;
 mod deadlines;
+mod direct;
 mod errands;
 mod inbox;
 mod limits;

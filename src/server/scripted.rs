@@ -6,7 +6,7 @@
 //! thread waits for ever.
 
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 
 use slab::Slab;
 
@@ -48,6 +48,18 @@ impl Read for Script {
         self.at += n;
         Ok(n)
     }
+
+    fn read_vectored(&mut self, slices: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        let mut joined = vec![0; slices.iter().map(|slice| slice.len()).sum()];
+        let n = self.read(&mut joined)?;
+        let mut rest = &joined[..n];
+        for slice in slices {
+            let part = rest.len().min(slice.len());
+            slice[..part].copy_from_slice(&rest[..part]);
+            rest = &rest[part..];
+        }
+        Ok(n)
+    }
 }
 
 impl Write for Script {
@@ -60,6 +72,11 @@ impl Write for Script {
         self.room -= n;
         self.written.extend_from_slice(&bytes[..n]);
         Ok(n)
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let joined: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+        self.write(&joined)
     }
 
     fn flush(&mut self) -> io::Result<()> {

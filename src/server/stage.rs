@@ -22,6 +22,7 @@ use super::buffer::Buffer;
 use super::clock;
 use super::connection::{Connection, DRAIN, Due, Phase};
 use super::deadlines::Entry;
+use super::direct;
 use super::limits::{
     OUTPUT_LOW, OWN_SLACK, READ_AREA, READ_ROOM_MIN, READ_SHORT, STAGE_CONNECTIONS_MAX,
     STAGE_OUTPUT_MAX, TURN_BYTES_MAX,
@@ -275,7 +276,7 @@ fn take_bytes<S: Read + Write>(
         }
         Phase::Paused | Phase::Send(_) => {
             let room = !conn.blocked && conn.output.len() <= OUTPUT_LOW;
-            room.then(|| own_bytes(conn, taken))
+            (room && direct::send(env, conn)).then(|| own_bytes(conn, taken))
         }
         _ if conn.output.len() >= env.output_mark => None,
         _ if !conn.hungry => Some(own_bytes(conn, taken)),
@@ -287,6 +288,10 @@ fn take_bytes<S: Read + Write>(
             }
             conn.deferred = conn.input.len() >= READ_SHORT;
             if conn.deferred { None } else { read_behind(env, conn, &mut area[..2 * READ_SHORT]) }
+        }
+        Phase::Receive(_) if direct::pays(env) => {
+            let behind = direct::receive(env, conn, area);
+            behind.map(|n| Source::Area { bytes: 0..n, carried: 0 })
         }
         _ if conn.carries() => read_behind(env, conn, area),
         _ => read_own(env, conn, taken),

@@ -6,6 +6,7 @@ mod observe;
 use std::ops::Range;
 
 use super::connection::{Connection, Due, Login, Parked, Phase, Upload, body_deadline};
+use super::direct;
 use super::limits::{BUCKETS_AHEAD, ITEMS_AHEAD, STREAM_AHEAD, STREAM_PIECES};
 use super::stage::{Effects, Env, Step, What};
 use crate::commands::{self, Context, Next, Produced, Producer};
@@ -230,6 +231,7 @@ impl<'v, 'e> Visit<'v, 'e> {
                 self.pump(conn, begin);
             }
             Next::Receive { upload, len, style } => {
+                conn.bulky = direct::pays(self.env);
                 let deadline = body_deadline(self.env.config, len, self.env.now);
                 conn.phase = Phase::Receive(Box::new(Upload {
                     id: Some(upload),

@@ -75,6 +75,14 @@ impl Page {
     }
 }
 
+/// `len` bytes at `offset` behind an id.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    pub(super) id: ItemId,
+    pub(super) offset: usize,
+    pub(super) len: usize,
+}
+
 /// One shard's pages, by number. A place in the table may be empty.
 #[derive(Debug, Default)]
 pub(super) struct Arena {
@@ -148,6 +156,27 @@ impl Arena {
         // SAFETY: as in `bytes`, and `&mut self` makes it the only reference.
         unsafe { slice::from_raw_parts_mut(at.as_ptr(), len) }
     }
+    /// As `bytes_mut`, several places at once; an empty slice where there is none. No two may
+    /// overlap.
+    pub(super) fn several_mut<const N: usize>(
+        &mut self,
+        places: [Option<Span>; N],
+    ) -> [&mut [u8]; N] {
+        let spans = places.map(|place| match place {
+            Some(Span { id, offset, len }) => (self.locate(id, offset, len), len),
+            None => (NonNull::dangling(), 0),
+        });
+        for (n, &(at, len)) in spans.iter().enumerate() {
+            let (from, to) = (at.as_ptr() as usize, at.as_ptr() as usize + len);
+            for &(other, other_len) in &spans[..n] {
+                let other = other.as_ptr() as usize;
+                assert!(to <= other || other + other_len <= from, "arena: places overlap");
+            }
+        }
+        // SAFETY: as in `bytes_mut`, and no two overlap (just checked), so that each is the only
+        // reference to its bytes; of length 0, a dangling pointer will do.
+        spans.map(|(at, len)| unsafe { slice::from_raw_parts_mut(at.as_ptr(), len) })
+    }
     /// Copy `len` bytes from one chunk to another. The two may overlap.
     pub(super) fn copy(&mut self, from: (ItemId, usize), to: (ItemId, usize), len: usize) {
         let from = self.locate(from.0, from.1, len);
@@ -211,7 +240,7 @@ mod tests {
                 1 => (0, usize::MAX),
                 _ => (next(&mut seed) as usize % 70_000, next(&mut seed) as usize % 70_000),
             };
-            let done = catch_unwind(AssertUnwindSafe(|| match next(&mut seed) % 5 {
+            let done = catch_unwind(AssertUnwindSafe(|| match next(&mut seed) % 6 {
                 0 => arena.header(id).cas() as usize,
                 1 => {
                     arena.header_mut(id).set_cas(u64::from(bits));
@@ -221,6 +250,12 @@ mod tests {
                 3 => {
                     arena.bytes_mut(id, offset, len).fill(0xee);
                     len
+                }
+                4 => {
+                    let other = ItemId::from_bits(bits ^ 0x15).unwrap_or(id);
+                    let place = |id| Some(Span { id, offset: offset % 300, len: len % 300 });
+                    let slices = arena.several_mut([place(id), None, place(other)]);
+                    slices.into_iter().map(|slice| (slice.fill(0xdd), slice.len()).1).sum()
                 }
                 _ => {
                     let other = ItemId::from_bits(bits ^ 0x155).unwrap_or(id);
@@ -232,6 +267,20 @@ mod tests {
         }
         std::panic::set_hook(hook);
         assert!(served > 10 && refused > 10, "{served} served, {refused} refused");
+    }
+
+    #[test]
+    fn places_taken_together_are_written_apart_and_never_overlap() {
+        let mut arena = Arena::default();
+        arena.put(0, Reserve::new(1, Backing::Lazy).unwrap().next().unwrap());
+        let place = |offset, len| Some(Span { id: ItemId::new(0, 1), offset, len });
+        let [a, none, b] = arena.several_mut([place(4, 4), None, place(0, 4)]);
+        (a.fill(1), b.fill(2));
+        assert!(none.is_empty());
+        assert_eq!(arena.bytes(ItemId::new(0, 1), 0, 8), [2, 2, 2, 2, 1, 1, 1, 1]);
+        let same =
+            catch_unwind(AssertUnwindSafe(|| arena.several_mut([place(0, 5), place(4, 1)]).len()));
+        assert!(same.is_err(), "the byte at 4 was given twice");
     }
 
     #[test]

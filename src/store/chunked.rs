@@ -12,7 +12,7 @@ use super::geometry::HEADER_SIZE;
 use super::item::{Chain, ItemHeader, ItemId, Place, mark, state};
 use super::put::plain_size;
 use super::shard::Shard;
-use super::{Deadline, KeyHash, PinRead, Seconds, SetArgs, SetMode, SetRare, Stored};
+use super::{Deadline, KeyHash, Seconds, SetArgs, SetMode, SetRare, Stored};
 
 /// Chains longer than this are freed a few chunks at a time.
 const FREED_AT_ONCE: u32 = 2 << 20;
@@ -24,26 +24,26 @@ const APPEND_CHUNK: usize = 4 << 10;
 #[derive(Debug)]
 pub(super) struct Pin {
     /// `None`: revoked, its memory was needed.
-    item: Option<ItemId>,
+    pub(super) item: Option<ItemId>,
     /// Where the next byte is: chunk and offset in it.
-    at: Option<(ItemId, usize)>,
+    pub(super) at: Option<(ItemId, usize)>,
     /// Bytes still to be read.
-    left: usize,
+    pub(super) left: usize,
 }
 
 /// A value being received.
 #[derive(Debug)]
 pub(super) struct Upload {
-    head: ItemId,
+    pub(super) head: ItemId,
     key: Box<[u8]>,
     mode: SetMode,
     compare: Option<u64>,
     rare: SetRare,
     /// Announced length.
-    len: u32,
-    received: u32,
+    pub(super) len: u32,
+    pub(super) received: u32,
     /// When the last bytes came.
-    active: Seconds,
+    pub(super) active: Seconds,
     /// Its place in the order in which uploads began.
     begun: u64,
 }
@@ -73,7 +73,7 @@ impl Shard {
         let at = self.header(head).value_offset();
         Chain::from_bytes(self.slabs.arena.bytes(head, at, Chain::SIZE))
     }
-    fn set_chain(&mut self, head: ItemId, chain: Chain) {
+    pub(super) fn set_chain(&mut self, head: ItemId, chain: Chain) {
         let at = self.header(head).value_offset();
         self.slabs.arena.bytes_mut(head, at, Chain::SIZE).copy_from_slice(&chain.to_bytes());
     }
@@ -109,7 +109,7 @@ impl Shard {
         true
     }
 
-    fn add_chunk(&mut self, head: ItemId, coming: usize, now: Seconds) -> bool {
+    pub(super) fn add_chunk(&mut self, head: ItemId, coming: usize, now: Seconds) -> bool {
         let largest = self.slabs.last_class();
         let class = self.slabs.class_for(HEADER_SIZE + coming).unwrap_or(largest);
         let Some(id) = self.take_chunk(class, now) else { return false };
@@ -232,17 +232,22 @@ impl Shard {
     /// Cut a chain back to what it was.
     fn truncate(&mut self, id: ItemId, before: Chain) {
         let last = before.last.expect("a linked chain is not empty");
-        let mut extra = self.header_mut(last).next.take();
-        let mut added = (self.chain(id).len - before.len) as usize;
-        while let Some(chunk) = extra {
-            let header = self.header(chunk);
-            extra = header.next;
-            added -= header.value_len();
-            self.slabs.push(chunk);
-        }
+        let extra = self.header_mut(last).next.take();
+        let added = (self.chain(id).len - before.len) as usize - self.free_from(extra);
         let header = self.header_mut(last);
         header.set_value_len(header.value_len() - added);
         self.set_chain(id, before);
+    }
+    /// Free a chunk and those linked behind it; how many bytes of the value they held.
+    pub(super) fn free_from(&mut self, mut at: Option<ItemId>) -> usize {
+        let mut held = 0;
+        while let Some(chunk) = at {
+            let header = self.header(chunk);
+            at = header.next;
+            held += header.value_len();
+            self.slabs.push(chunk);
+        }
+        held
     }
 
     /// Append the whole value to `out`.
@@ -315,29 +320,6 @@ impl Shard {
     pub(super) fn keep_in_place(&mut self, id: ItemId) -> u64 {
         self.header_mut(id).state |= state::PINNED;
         self.pins.insert(Pin { item: Some(id), at: None, left: 0 })
-    }
-    /// Append the next at most `max` bytes.
-    pub(super) fn read_pin(&mut self, pin: u64, max: usize, out: &mut Vec<u8>) -> PinRead {
-        let Some(Pin { item: Some(_), at, left }) = self.pins.get_mut(pin) else {
-            return PinRead::Revoked;
-        };
-        let arena = &self.slabs.arena;
-        let mut room = max.min(*left);
-        *left -= room;
-        while room > 0 {
-            let (chunk, offset) = at.expect("a chain is as long as it says");
-            let header = arena.header(chunk);
-            let n = room.min(header.value_len() - offset);
-            out.extend_from_slice(arena.bytes(chunk, HEADER_SIZE + offset, n));
-            room -= n;
-            let spent = offset + n == header.value_len();
-            // Stay at the end of the last chunk: an append may lengthen it behind us.
-            *at = match header.next {
-                Some(next) if spent => Some((next, 0)),
-                _ => Some((chunk, offset + n)),
-            };
-        }
-        if *left == 0 { PinRead::Done } else { PinRead::More }
     }
     /// The reader is done, or gone.
     pub(super) fn unpin(&mut self, pin: u64) {

@@ -15,6 +15,7 @@ mod check;
 mod chunked;
 mod claims;
 mod config;
+mod direct;
 mod dump;
 mod expiry;
 mod geometry;
@@ -52,6 +53,7 @@ use crate::sys::memory::Backing;
 
 use config::Settings;
 pub use config::{Background, StoreConfig, Tuning};
+pub use direct::SLICES_MAX;
 pub use dump::{Dump, DumpedItem};
 use geometry::PAGE_SIZE;
 use ghosts::Ghosts;
@@ -392,11 +394,6 @@ impl Store {
         Session::new(self)
     }
 
-    /// Append the next at most `max` bytes of a pinned value.
-    pub fn read_pin(&self, pin: &PinId, max: usize, out: &mut Vec<u8>) -> PinRead {
-        let (shard, number) = inside(pin.0);
-        self.slots[shard].lock().read_pin(number, max, out)
-    }
     /// The reader is done, or gone.
     pub fn unpin(&self, pin: PinId) {
         let (shard, number) = inside(pin.0);
@@ -434,7 +431,7 @@ impl Store {
         while !bytes.is_empty() {
             // A slice at a time, so that the lock is short.
             let slice = &bytes[..bytes.len().min(64 << 10)];
-            while self.in_flight.exceeds(slice.len()) && self.drop_stalest(slot, number, now) {}
+            self.make_way(slot, number, slice.len(), now);
             let step = self.slots[slot].lock().append_upload(number, slice, now);
             let Some((done, taken)) = step else { return Received::Dropped };
             bytes = &bytes[taken..];
@@ -444,6 +441,10 @@ impl Store {
             }
         }
         Received::Taken
+    }
+    /// Drop other uploads until all together may hold `n` bytes more.
+    fn make_way(&self, slot: usize, number: u64, n: usize, now: Seconds) {
+        while self.in_flight.exceeds(n) && self.drop_stalest(slot, number, now) {}
     }
     /// All uploads together hold too much: the one that made the least progress of late, other
     /// than the one that asks, is dropped, so that stalled senders cannot starve the others. Its

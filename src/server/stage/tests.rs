@@ -9,6 +9,13 @@ fn world() -> World {
     World::new(config())
 }
 
+/// The only worker there is: long values go straight between sockets and chunks.
+fn lone_world() -> World {
+    let mut config = config();
+    (config.threads, config.store.threads) = (1, 1);
+    World::new(config)
+}
+
 impl World {
     /// Until nobody is ready.
     fn settle(&mut self) {
@@ -86,8 +93,11 @@ fn conversation() -> (Vec<u8>, Vec<u8>) {
 fn pieces_of_any_size_give_the_same_answers() {
     let (asked, answered) = conversation();
     for read_max in [1, 13, 997, 4096, 65_535, 65_536, usize::MAX] {
-        let got = world().hear(&asked, read_max, usize::MAX);
-        assert!(got == answered, "in pieces of {read_max}");
+        for mut world in [world(), lone_world()] {
+            let got = world.hear(&asked, read_max, usize::MAX);
+            assert!(got == answered, "in pieces of {read_max}");
+            world.store.assert_valid();
+        }
     }
 }
 
@@ -95,8 +105,10 @@ fn pieces_of_any_size_give_the_same_answers() {
 fn a_reader_of_any_speed_gets_the_same_answers() {
     let (asked, answered) = conversation();
     for room in [53, 1500, 20_000, 65_536, 300_000] {
-        let got = world().hear(&asked, usize::MAX, room);
-        assert!(got == answered, "taken by {room}");
+        for mut world in [world(), lone_world()] {
+            let got = world.hear(&asked, usize::MAX, room);
+            assert!(got == answered, "taken by {room}");
+        }
     }
 }
 
@@ -116,8 +128,12 @@ fn a_set_behind_a_set_finds_room_wherever_the_first_one_ends() {
 
 #[test]
 fn nothing_stays_in_the_store_when_a_conversation_breaks_off_anywhere() {
+    nothing_stays_behind(world());
+    nothing_stays_behind(lone_world());
+}
+
+fn nothing_stays_behind(mut world: World) {
     let (asked, _) = conversation();
-    let mut world = world();
     for cut in (0..asked.len()).step_by(asked.len() / 97) {
         let token = world.connect(&asked[..cut], &[50_000]);
         world.conns[token].stream.room = cut;
@@ -129,6 +145,35 @@ fn nothing_stays_in_the_store_when_a_conversation_breaks_off_anywhere() {
         let stats = world.store.stats(62);
         assert_eq!((stats.uploads, stats.upload_bytes, stats.pins), (0, 0, 0), "cut at {cut}");
     }
+    world.store.assert_valid();
+}
+
+/// The first set tells that long values come; of the second one, little is read before its chunks
+/// are known. A read more for half a megabyte, and one for the end of the second value, with the
+/// get behind it.
+#[test]
+fn a_long_value_is_read_straight_into_its_chunks_and_sent_from_there() {
+    let mut world = lone_world();
+    let input = [set("a", 70_000), set("a", 800_000), b"get a\r\n".to_vec()].concat();
+    let token = world.connect(&input, &[usize::MAX]);
+    world.conns[token].stream.room = 70_000;
+    world.wake(token);
+    world.settle();
+    let conn = &world.conns[token];
+    assert_eq!(conn.stream.at, input.len());
+    assert!(conn.stream.reads <= 6, "{} reads", conn.stream.reads);
+    // The reader took what was made in the beginning; nothing is made ahead of it any more.
+    for room in [60_000, 300_000, 0, 1 << 20] {
+        world.conns[token].stream.room = room;
+        world.wake(token);
+        world.settle();
+        assert!(world.conns[token].output.len() <= 70_000);
+    }
+    let answer = [&b"STORED\r\nSTORED\r\n"[..], &hit("a", 800_000), b"END\r\n"].concat();
+    let conn = &world.conns[token];
+    assert!(conn.stream.written == answer);
+    assert_eq!((conn.input.capacity(), conn.output.capacity()), (0, 0));
+    assert_eq!(world.store.stats(62).pins, 0);
     world.store.assert_valid();
 }
 

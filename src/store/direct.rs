@@ -1,0 +1,200 @@
+//! Long values between a socket and their chunks, with no copy in between: the caller reads into
+//! the chunks of an upload, or writes from those of a pinned value.
+//!
+//! He does so while the shard is locked. A system call under a lock is an exception: the socket
+//! does not block, and what the kernel does meanwhile is the copy that would otherwise be ours,
+//! under the same lock. So the lock is held about as long, and the value is touched once less.
+//! Without the lock, another connection that needs memory might give the same chunks away while
+//! the kernel writes to them.
+//!
+//! Invariant: between calls a chain holds no empty chunk; what was taken for bytes that did not
+//! come is free again.
+
+use super::arena::Span;
+use super::chunked::Pin;
+use super::geometry::HEADER_SIZE;
+use super::item::{Chain, ItemId};
+use super::shard::Shard;
+use super::{PinId, PinRead, Received, Seconds, Store, UploadId, inside};
+
+/// Chunks that are filled or sent at once: half a megabyte of chunks of 32 KiB, and a part of one
+/// at either end.
+pub const SLICES_MAX: usize = 18;
+
+/// Room in the chunks of an upload.
+struct Room {
+    /// In order.
+    spans: [Option<Span>; SLICES_MAX],
+    /// The last chunk that holds bytes.
+    last: Option<ItemId>,
+}
+
+impl Store {
+    /// The next bytes of an upload, written by `fill` to where they belong: at most
+    /// [`SLICES_MAX`] slices, of at most `max` bytes together, and no more than were announced.
+    /// `fill` says how many of these it has written, from the front, and must not wait for
+    /// anything: the shard is locked. It is not called if the upload is dropped.
+    pub fn fill_upload(
+        &self,
+        id: &UploadId,
+        max: usize,
+        now: Seconds,
+        fill: impl FnOnce(&mut [&mut [u8]]) -> usize,
+    ) -> Received {
+        let (slot, number) = inside(id.0);
+        self.make_way(slot, number, max, now);
+        for attempt in 0..2 {
+            let mut shard = self.slots[slot].lock();
+            match shard.upload_room(number, max, now) {
+                None => return Received::Dropped,
+                Some(room) if room.spans[0].is_some() => {
+                    shard.fill_upload(number, room, now, fill);
+                    return Received::Taken;
+                }
+                Some(_) => drop(shard),
+            }
+            if attempt > 0 || !self.find_page(slot, now) {
+                break;
+            }
+        }
+        self.slots[slot].lock().upload_failed(number, now);
+        Received::Dropped
+    }
+
+    /// Append the next at most `max` bytes of a pinned value to `out`.
+    pub fn read_pin(&self, pin: &PinId, max: usize, out: &mut Vec<u8>) -> PinRead {
+        let (slot, number) = inside(pin.0);
+        self.slots[slot].lock().read_pin(number, max, out)
+    }
+    /// The next at most `max` bytes of a pinned value, in at most [`SLICES_MAX`] slices: `send`
+    /// says how many of these it took, and must not wait for anything: the shard is locked.
+    pub fn send_pin(
+        &self,
+        pin: &PinId,
+        max: usize,
+        send: impl FnOnce(&[&[u8]]) -> usize,
+    ) -> PinRead {
+        let (slot, number) = inside(pin.0);
+        self.slots[slot].lock().send_pin(number, max, send)
+    }
+}
+
+impl Shard {
+    /// Take chunks for the next at most `max` bytes of an upload. No room at all: there is no
+    /// memory. `None`: there is no such upload.
+    fn upload_room(&mut self, number: u64, max: usize, now: Seconds) -> Option<Room> {
+        self.tick(now);
+        let upload = self.uploads.get(number)?;
+        let (head, coming) = (upload.head, (upload.len - upload.received) as usize);
+        let last = self.chain(head).last;
+        let (mut spans, mut found, wanted) = ([None; SLICES_MAX], 0, max.min(coming));
+        let mut partly = last.map(|id| self.span_behind(id, wanted));
+        for place in &mut spans {
+            if found == wanted {
+                break;
+            }
+            let span = match partly.take().filter(|span| span.len > 0) {
+                Some(span) => span,
+                None if self.add_chunk(head, coming - found, now) => {
+                    let id = self.chain(head).last.expect("a chunk was just added");
+                    self.span_behind(id, wanted - found)
+                }
+                None => break,
+            };
+            found += span.len;
+            *place = Some(span);
+        }
+        Some(Room { spans, last })
+    }
+    /// Behind the bytes a chunk holds: at most `max`.
+    fn span_behind(&self, id: ItemId, max: usize) -> Span {
+        let offset = HEADER_SIZE + self.header(id).value_len();
+        Span { id, offset, len: max.min(self.slabs.chunk_size(self.slabs.class_of(id)) - offset) }
+    }
+
+    /// Have the room filled, and free what of it was not.
+    fn fill_upload(
+        &mut self,
+        number: u64,
+        room: Room,
+        now: Seconds,
+        fill: impl FnOnce(&mut [&mut [u8]]) -> usize,
+    ) {
+        let Room { spans, mut last } = room;
+        let count = spans.iter().flatten().count();
+        let filled = fill(&mut self.slabs.arena.several_mut(spans)[..count]);
+        let mut left = filled;
+        for Span { id, offset, len } in spans.into_iter().flatten() {
+            let part = len.min(left);
+            if part > 0 {
+                self.header_mut(id).set_value_len(offset - HEADER_SIZE + part);
+                (left, last) = (left - part, Some(id));
+            }
+        }
+        assert_eq!(left, 0, "no more is filled than there is room for");
+        let upload = self.uploads.get_mut(number).expect("it has room");
+        let head = upload.head;
+        upload.received += filled as u32;
+        upload.active = now;
+        self.in_flight.add(filled);
+        let Chain { len, first, .. } = self.chain(head);
+        let (unused, first) = match last {
+            Some(last) => (self.header_mut(last).next.take(), first),
+            None => (first, None),
+        };
+        self.free_from(unused);
+        self.set_chain(head, Chain { len: len + filled as u32, first, last });
+    }
+
+    /// Append the next at most `max` bytes of a pinned value.
+    fn read_pin(&mut self, number: u64, mut max: usize, out: &mut Vec<u8>) -> PinRead {
+        loop {
+            let before = out.len();
+            let read = self.send_pin(number, max, |slices| {
+                slices.iter().for_each(|slice| out.extend_from_slice(slice));
+                slices.iter().map(|slice| slice.len()).sum()
+            });
+            max -= out.len() - before;
+            if max == 0 || read != PinRead::More {
+                return read;
+            }
+        }
+    }
+    fn send_pin(
+        &mut self,
+        number: u64,
+        max: usize,
+        send: impl FnOnce(&[&[u8]]) -> usize,
+    ) -> PinRead {
+        let arena = &self.slabs.arena;
+        let Some(Pin { item: Some(_), at, left }) = self.pins.get_mut(number) else {
+            return PinRead::Revoked;
+        };
+        let mut slices: [&[u8]; SLICES_MAX] = [&[]; SLICES_MAX];
+        let (mut room, mut count, mut next) = (max.min(*left), 0, *at);
+        while room > 0 && count < SLICES_MAX {
+            let (chunk, offset) = next.expect("a chain is as long as it says");
+            let header = arena.header(chunk);
+            let len = room.min(header.value_len() - offset);
+            slices[count] = arena.bytes(chunk, HEADER_SIZE + offset, len);
+            (room, count) = (room - len, count + 1);
+            next = header.next.map(|next| (next, 0));
+        }
+        let mut sent = send(&slices[..count]);
+        assert!(sent <= *left, "no more is sent than there is");
+        *left -= sent;
+        while sent > 0 {
+            let (chunk, offset) = at.expect("a chain is as long as it says");
+            let header = arena.header(chunk);
+            let part = sent.min(header.value_len() - offset);
+            sent -= part;
+            let spent = offset + part == header.value_len();
+            // Stay at the end of the last chunk: an append may lengthen it behind us.
+            *at = match header.next {
+                Some(next) if spent => Some((next, 0)),
+                _ => Some((chunk, offset + part)),
+            };
+        }
+        if *left == 0 { PinRead::Done } else { PinRead::More }
+    }
+}
