@@ -275,7 +275,8 @@ mod tests {
         arena.put(0, Reserve::new(1, Backing::Lazy).unwrap().next().unwrap());
         let place = |offset, len| Some(Span { id: ItemId::new(0, 1), offset, len });
         let [a, none, b] = arena.several_mut([place(4, 4), None, place(0, 4)]);
-        (a.fill(1), b.fill(2));
+        a.fill(1);
+        b.fill(2);
         assert!(none.is_empty());
         assert_eq!(arena.bytes(ItemId::new(0, 1), 0, 8), [2, 2, 2, 2, 1, 1, 1, 1]);
         let same =
