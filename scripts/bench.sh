@@ -4,5 +4,9 @@
 set -eu
 cd "$(dirname "$0")/.."
 cargo build --release --bin slabd
+case " $* " in *" --big "*) # one more slabd, to tell what prefetches bring
+    cargo build --release --bin slabd --features no-prefetch --target-dir target/no-prefetch
+    cp target/no-prefetch/release/slabd target/release/slabd-no-prefetch ;;
+esac
 exec cargo bench --bench wire -- --slabd "$PWD/target/release/slabd" \
     --out "$PWD/benches/results" --markdown "$@"

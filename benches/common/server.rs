@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use slabd::sys::cpu;
+use slabd::sys::{cpu, memory};
 
 /// The server and all its threads run here, the load on the other.
 const SERVER_CORE: usize = 0;
@@ -31,11 +31,26 @@ pub enum Kind {
     Copy,
     /// The same, gathered by the kernel.
     Scatter,
+    /// slabd without huge pages, which the kernel refuses it.
+    NoHuge,
+    /// slabd built with the feature `no-prefetch`.
+    NoPrefetch,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 6] =
-        [Kind::Slabd, Kind::Memcached, Kind::Tuned, Kind::Echo, Kind::Copy, Kind::Scatter];
+    /// Those that are compared everywhere, and after them what tells parts of slabd apart.
+    pub const ALL: [Kind; 8] = [
+        Kind::Slabd,
+        Kind::Memcached,
+        Kind::Tuned,
+        Kind::Echo,
+        Kind::Copy,
+        Kind::Scatter,
+        Kind::NoHuge,
+        Kind::NoPrefetch,
+    ];
+    pub const USUAL: &[Kind] = Kind::ALL.split_at(6).0;
+    pub const PARTS: &[Kind] = Kind::ALL.split_at(6).1;
 
     pub fn name(self) -> &'static str {
         match self {
@@ -45,6 +60,8 @@ impl Kind {
             Kind::Echo => "echo",
             Kind::Copy => "copy",
             Kind::Scatter => "scatter",
+            Kind::NoHuge => "no-huge",
+            Kind::NoPrefetch => "no-prefetch",
         }
     }
 
@@ -70,6 +87,15 @@ impl Kind {
 pub struct Programs {
     pub slabd: PathBuf,
     pub memcached: PathBuf,
+}
+
+impl Programs {
+    /// slabd without prefetches: `slabd-no-prefetch`, beside slabd.
+    fn no_prefetch(&self) -> PathBuf {
+        let mut name = self.slabd.clone().into_os_string();
+        name.push("-no-prefetch");
+        name.into()
+    }
 }
 
 /// Processor time a server has used since it began.
@@ -126,8 +152,10 @@ impl Server {
     ) -> io::Result<Server> {
         let mut launch = Launch::new(wrapper, kind, programs, room.memory_mb)?;
         launch.command.args(["-c", &(room.connections + 100).to_string()]).args(room.options);
-        let child = spawn_on_server_core(&mut launch.command)?;
-        launch.answering(child)
+        memory::allow_huge_pages(kind != Kind::NoHuge)?;
+        let child = spawn_on_server_core(&mut launch.command);
+        memory::allow_huge_pages(true)?;
+        launch.answering(child?)
     }
 
     /// Starts a cache with one worker and further options wherever the system sees fit: where
@@ -252,11 +280,20 @@ impl Server {
 
     /// Resident memory in bytes.
     pub fn resident_bytes(&self) -> io::Result<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        self.memory_line("status", "VmRSS:")
+    }
+
+    /// As much of it as lies in transparent huge pages.
+    pub fn huge_bytes(&self) -> io::Result<u64> {
+        self.memory_line("smaps_rollup", "AnonHugePages:")
+    }
+
+    fn memory_line(&self, file: &str, name: &str) -> io::Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/{file}", self.pid()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
         let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
         let kibibytes = kibibytes.and_then(|text| text.parse::<u64>().ok());
-        kibibytes.map(|count| count << 10).ok_or_else(|| self.failed("has no VmRSS"))
+        kibibytes.map(|count| count << 10).ok_or_else(|| self.failed(&format!("has no {name}")))
     }
 }
 
@@ -270,9 +307,15 @@ impl Drop for Server {
 
 /// Whoever is not installed is left out, and that is said.
 pub fn leave_out_what_is_missing(servers: &mut Vec<Kind>, programs: &Programs) {
-    if Command::new(&programs.memcached).arg("-V").output().is_err() {
+    let memcached = || Command::new(&programs.memcached).arg("-V").output();
+    if servers.iter().any(|kind| kind.is_memcached()) && memcached().is_err() {
         eprintln!("memcached not found: columns left out");
         servers.retain(|kind| !kind.is_memcached());
+    }
+    if servers.contains(&Kind::NoPrefetch) && !programs.no_prefetch().exists() {
+        let path = programs.no_prefetch();
+        eprintln!("{} not found (see scripts/bench.sh): column left out", path.display());
+        servers.retain(|&kind| kind != Kind::NoPrefetch);
     }
 }
 
@@ -308,8 +351,9 @@ impl Launch {
         memory_mb: u32,
     ) -> io::Result<Launch> {
         let program = match kind {
-            Kind::Slabd => &programs.slabd,
-            Kind::Memcached | Kind::Tuned => &programs.memcached,
+            Kind::Slabd | Kind::NoHuge => programs.slabd.clone(),
+            Kind::NoPrefetch => programs.no_prefetch(),
+            Kind::Memcached | Kind::Tuned => programs.memcached.clone(),
             Kind::Echo | Kind::Copy | Kind::Scatter => {
                 unreachable!("an echo server is started for a workload")
             }

@@ -14,6 +14,8 @@ mod connections;
 mod dialects;
 mod echo;
 mod figures;
+mod flame;
+mod flame_svg;
 mod footprint;
 mod goals;
 mod histogram;
@@ -72,6 +74,10 @@ fn run(mut options: Options) -> io::Result<()> {
             }
         }
         Mode::EchoServer(workload) => echo::serve(workload, options.servers[0])?,
+        Mode::Flame => {
+            server::pin_load();
+            flame::draw(&options)?;
+        }
         mode => {
             leave_out_what_is_missing(&mut options);
             let report = measure(mode, &options)?;
@@ -115,6 +121,9 @@ fn leave_out_what_is_missing(options: &mut Options) {
         eprintln!("fewer than two cores of our own: nothing is pinned, ratios will be poor");
     }
     server::leave_out_what_is_missing(&mut options.servers, &options.programs);
+    if options.workloads().iter().any(|workload| workload.key_set.big) {
+        server::leave_out_what_is_missing(&mut options.parts, &options.programs);
+    }
     if options.instructions && !instructions::available() {
         eprintln!("valgrind not found: instructions are not counted");
         options.instructions = false;

@@ -20,18 +20,22 @@ usage: cargo bench --bench wire -- [OPTIONS] [MODE]
                expire
   scaling      server CPU a request with two workers and with one
   all          all of these
+  flame        none of these: flame graphs of slabd under lone and under pipelined gets, by perf,
+               kept in --out (or here); see scripts/flame.sh
 
   A run ends with the goals it has figures for, and whether they hold.
 
   --only NAME[,NAME]     workloads with these names, or of these key sets (--list shows them)
   --servers A[,B]        of slabd, memcached, tuned (memcached -R 1000 -o no_lru_maintainer), echo,
                          and for gets of large values copy and scatter, which answer from as much
-                         memory as a cache (all)
+                         memory as a cache (all these); no-huge (slabd refused huge pages) and
+                         no-prefetch (PATH-no-prefetch, see --slabd) where named
   --rounds N             alternated rounds, A B C D then D C B A (4)
   --seconds S            each server's time in each round (2)
   --connections N        connections that send (50)
   --seed N               of the keys drawn (1)
-  --big                  also the key set of more than 4 GiB, one server at a time
+  --big                  also the key set of more than 4 GiB, one server at a time, among them
+                         no-huge and no-prefetch
   --quick                a smoke run below half a minute; its figures mean little
   --items N              for memory (2000000)
   --idle N               connections for idle and connections (10000)
@@ -56,6 +60,7 @@ pub enum Mode {
     Pauses,
     Scaling,
     All,
+    Flame,
     /// Not for people: be the echo server for one workload.
     EchoServer(&'static Workload),
     List,
@@ -68,6 +73,8 @@ pub struct Options {
     pub mode: Mode,
     pub only: Vec<String>,
     pub servers: Vec<Kind>,
+    /// Variants of slabd that run where there is one server at a time.
+    pub parts: Vec<Kind>,
     pub rounds: usize,
     pub duration: Duration,
     pub connections: usize,
@@ -90,7 +97,8 @@ impl Options {
         let mut options = Options {
             mode: Mode::Speed,
             only: Vec::new(),
-            servers: Kind::ALL.to_vec(),
+            servers: Kind::USUAL.to_vec(),
+            parts: Vec::new(),
             rounds: 4,
             duration: Duration::from_secs(2),
             connections: 50,
@@ -158,6 +166,9 @@ impl Options {
             self.items = self.items.min(100_000);
             self.idle = self.idle.min(500);
         }
+        if self.servers == Kind::USUAL {
+            self.parts = Kind::PARTS.to_vec();
+        }
         if self.servers.is_empty() {
             return Err("no servers".to_string());
         }
@@ -205,6 +216,7 @@ fn parse_mode(text: &str) -> Result<Mode, String> {
         "connections" => Ok(Mode::Connections),
         "pauses" => Ok(Mode::Pauses),
         "scaling" => Ok(Mode::Scaling),
+        "flame" => Ok(Mode::Flame),
         "all" => Ok(Mode::All),
         _ => Err(format!("what is {text}? see --help")),
     }

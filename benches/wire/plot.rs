@@ -54,7 +54,7 @@ pub fn svg(rows: &[Row]) -> String {
 
 fn color(kind: Kind) -> Color {
     match kind {
-        Kind::Slabd => [0x1f, 0x6f, 0xb4],
+        Kind::Slabd | Kind::NoHuge | Kind::NoPrefetch => [0x1f, 0x6f, 0xb4],
         Kind::Memcached => [0xc8, 0x55, 0x3d],
         Kind::Tuned => [0xe5, 0xa1, 0x99],
         Kind::Echo | Kind::Copy | Kind::Scatter => [0xb9, 0xbe, 0xc4],

@@ -66,10 +66,12 @@ pub fn measure(options: &Options) -> io::Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// Who runs at the same time: all, or one after the other where memory would not do for all.
+/// Who runs at the same time: all, or one after the other where memory would not do for all. There
+/// it also counts what prefetches and huge pages bring.
 fn together(set: &KeySet, options: &Options) -> Vec<Vec<Kind>> {
     if set.big {
-        options.servers.iter().map(|&kind| vec![kind]).collect()
+        let parts = options.parts.iter();
+        options.servers.iter().chain(parts).map(|&kind| vec![kind]).collect()
     } else {
         vec![options.servers.clone()]
     }
@@ -90,7 +92,8 @@ pub fn alternated(rounds: usize, servers: usize) -> impl Iterator<Item = (usize,
     (0..rounds).flat_map(move |round| (0..servers).map(move |at| (round, backwards(round, at))))
 }
 
-fn start_filled(kind: Kind, set: &KeySet, options: &Options) -> io::Result<Server> {
+/// A cache that holds a key set.
+pub fn start_filled(kind: Kind, set: &KeySet, options: &Options) -> io::Result<Server> {
     let room = set.room(options.connections);
     let server = Server::start_under(&[], kind, &options.programs, &room)?;
     progress::note(&format!("{} pid {}: {}", kind.name(), server.pid(), set.name));
@@ -99,6 +102,10 @@ fn start_filled(kind: Kind, set: &KeySet, options: &Options) -> io::Result<Serve
             progress::show(&format!("{} {step} {key} of {}", kind.name(), set.keys));
         }
     })?;
+    if set.big {
+        let [all, huge] = [server.resident_bytes()?, server.huge_bytes()?].map(|len| len >> 20);
+        progress::note(&format!("{}: {all} MiB, {huge} of it in huge pages", kind.name()));
+    }
     Ok(server)
 }
 

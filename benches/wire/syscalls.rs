@@ -25,10 +25,7 @@ pub fn count(server: &Server, script: &Script, connections: usize) -> io::Result
         .args(["stat", "-x,", "-e", "raw_syscalls:sys_enter", "-p", &server.pid().to_string()])
         .stderr(Stdio::piped())
         .spawn()?;
-    // perf is ended whatever happens in between.
-    let outcome =
-        wait_until_attached(&mut perf).and_then(|()| load.run_until(Instant::now() + COUNTED));
-    Command::new("kill").args(["-INT", &perf.id().to_string()]).status()?;
+    let outcome = watch(&mut perf, &mut load, COUNTED);
     let mut output = String::new();
     perf.stderr.take().expect("stderr is piped").read_to_string(&mut output)?;
     perf.wait()?;
@@ -36,6 +33,14 @@ pub fn count(server: &Server, script: &Script, connections: usize) -> io::Result
     let calls = output.split(',').next().and_then(|text| text.trim().parse::<f64>().ok());
     let calls = calls.ok_or_else(|| io::Error::other(format!("perf says {output}")))?;
     Ok(calls / (load.requests - before).max(1) as f64)
+}
+
+/// Runs the load for a while once perf is there, and then interrupts perf, whatever happened.
+pub fn watch(perf: &mut Child, load: &mut Load, duration: Duration) -> io::Result<()> {
+    let outcome =
+        wait_until_attached(perf).and_then(|()| load.run_until(Instant::now() + duration));
+    Command::new("kill").args(["-INT", &perf.id().to_string()]).status()?;
+    outcome
 }
 
 /// perf counts from the moment it holds its events.

@@ -7,12 +7,14 @@ use crate::speed::{Cell, Row};
 use crate::table::{Table, figure};
 
 /// Processor time of the first is divided by that of the second.
-const RATIOS: [(Kind, Kind); 6] = [
+const RATIOS: [(Kind, Kind); 8] = [
     (Kind::Memcached, Kind::Slabd),
     (Kind::Tuned, Kind::Slabd),
     (Kind::Slabd, Kind::Echo),
     (Kind::Slabd, Kind::Copy),
     (Kind::Slabd, Kind::Scatter),
+    (Kind::NoHuge, Kind::Slabd),
+    (Kind::NoPrefetch, Kind::Slabd),
     (Kind::Memcached, Kind::Echo),
 ];
 

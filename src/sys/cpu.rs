@@ -4,6 +4,9 @@
 /// never faults.
 #[inline(always)]
 pub fn prefetch(address: usize) {
+    if cfg!(feature = "no-prefetch") {
+        return;
+    }
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     // SAFETY: a prefetch is a hint; it neither faults nor changes architectural state.
     unsafe {

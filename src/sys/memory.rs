@@ -109,6 +109,19 @@ impl Region {
     }
 }
 
+/// Whether this process, and those it starts from now on, may be given transparent huge pages
+/// whatever they ask for: so that a measurement can tell what those bring.
+///
+/// # Errors
+/// The kernel's, where it knows no such switch.
+#[cfg(not(miri))]
+pub fn allow_huge_pages(allowed: bool) -> io::Result<()> {
+    let refuse = libc::c_ulong::from(!allowed);
+    // SAFETY: the switch takes one number and three zeros, and touches no memory of ours.
+    let done = unsafe { libc::prctl(libc::PR_SET_THP_DISABLE, refuse, 0, 0, 0) };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// Bytes the system could give without swapping, as far as it says.
 #[cfg(not(miri))]
 fn available_memory() -> Option<usize> {
@@ -274,6 +287,17 @@ mod tests {
         let available = available_memory().expect("Linux says what is available");
         let refused = Region::reserve(available * 4, Backing::Preallocated).unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::OutOfMemory);
+    }
+
+    #[test]
+    #[cfg(not(miri))]
+    fn huge_pages_are_refused_until_they_are_allowed_again() {
+        // SAFETY: the question takes four zeros, and touches no memory of ours.
+        let refused = || unsafe { libc::prctl(libc::PR_GET_THP_DISABLE, 0, 0, 0, 0) };
+        allow_huge_pages(false).unwrap();
+        assert_eq!(refused(), 1);
+        allow_huge_pages(true).unwrap();
+        assert_eq!(refused(), 0);
     }
 
     #[test]
