@@ -38,6 +38,8 @@ pub struct Sample {
     pub max_us: f64,
     /// Share of the time that the load generator was busy: near 1 it may be what limits.
     pub load_busy: f64,
+    /// Share of the time that a paced load generator was kept from its work, and did not count.
+    pub load_away: f64,
 }
 
 impl Sample {
@@ -83,6 +85,7 @@ pub fn measure<'a>(
     run(load, Instant::now() + WARM_UP)?;
     load.requests = 0;
     load.latency = Histogram::default();
+    load.away = Duration::ZERO;
     let (cpu, own, begun) = (server.cpu_time()?, server::own_cpu_ns(), Instant::now());
     run(load, begun + duration)?;
     let (wall, own_ns) = (begun.elapsed(), server::own_cpu_ns() - own);
@@ -99,6 +102,7 @@ pub fn measure<'a>(
         p999_us: microseconds(0.999),
         max_us: load.latency.max() as f64 / 1e3,
         load_busy: own_ns as f64 / wall.as_nanos() as f64,
+        load_away: load.away.as_secs_f64() / wall.as_secs_f64(),
     })
 }
 
@@ -132,6 +136,7 @@ pub struct Load<'a> {
     /// Requests answered so far.
     pub requests: u64,
     latency: Histogram,
+    away: Duration,
 }
 
 impl<'a> Load<'a> {
@@ -158,6 +163,7 @@ impl<'a> Load<'a> {
             next_batch: 0,
             requests: 0,
             latency: Histogram::default(),
+            away: Duration::ZERO,
         })
     }
 
@@ -188,6 +194,20 @@ impl<'a> Load<'a> {
     /// Has the connection nothing in flight?
     pub fn is_idle(&self, index: usize) -> bool {
         self.connections[index].awaited == 0
+    }
+
+    /// Leaves so much out of the latency of everything in flight: the generator was not there.
+    pub fn forgive(&mut self, away: Duration) {
+        for connection in self.connections.iter_mut().filter(|connection| connection.awaited > 0) {
+            connection.since += away;
+        }
+        self.away += away;
+    }
+
+    /// Bytes of the first batch and its answer.
+    pub fn batch_bytes(&self) -> usize {
+        let first = &self.script.batches[0];
+        first.end - first.start + first.reply_len
     }
 
     /// Waits this long for anything to happen, and answers it; `next` is told which connection has

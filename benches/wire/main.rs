@@ -80,40 +80,41 @@ fn run(mut options: Options) -> io::Result<()> {
         }
         mode => {
             leave_out_what_is_missing(&mut options);
-            let report = measure(mode, &options)?;
+            let mut report = Report::new(&options);
+            let outcome = measure(mode, &options, &mut report);
             report.print(&options);
             if let Some(directory) = &options.out {
                 report.keep(directory)?;
             }
+            outcome?;
         }
     }
     Ok(())
 }
 
-fn measure(mode: Mode, options: &Options) -> io::Result<Report> {
-    let wanted = |one: Mode| mode == Mode::All || mode == one;
-    let mut report = Report::new(options);
-    if wanted(Mode::Speed) {
-        report.add_speed(speed::measure(options)?);
-    }
-    if wanted(Mode::Memory) {
-        report.add_memory(footprint::memory(options)?);
-    }
-    if wanted(Mode::Idle) {
-        report.add_idle(footprint::idle(options)?);
-    }
-    if wanted(Mode::Connections) {
-        connections::measure(options, &mut report.figures)?;
-        churn::measure(options, &mut report.figures)?;
-        churn::measure_start(options, &mut report.figures)?;
-    }
-    if wanted(Mode::Pauses) {
-        pauses::measure(options, &mut report.figures)?;
-    }
-    if wanted(Mode::Scaling) {
-        scaling::measure(options, &mut report.figures)?;
-    }
-    Ok(report)
+/// Measures what is wanted. What fails does not keep the rest from being measured; the last failure
+/// is returned.
+fn measure(mode: Mode, options: &Options, report: &mut Report) -> io::Result<()> {
+    let mut outcome = Ok(());
+    let mut part = |of: Mode, measure: &mut dyn FnMut() -> io::Result<()>| {
+        let wanted = mode == Mode::All || mode == of;
+        if let Err(error) = if wanted { measure() } else { Ok(()) } {
+            progress::note(&format!("wire: {of:?}: {error}"));
+            outcome = Err(error);
+        }
+    };
+    let mut rows = Vec::new();
+    part(Mode::Speed, &mut || speed::measure(options, &mut rows));
+    report.add_speed(rows);
+    part(Mode::Memory, &mut || footprint::memory(options).map(|found| report.add_memory(found)));
+    part(Mode::Idle, &mut || footprint::idle(options).map(|found| report.add_idle(found)));
+    let figures = &mut report.figures;
+    part(Mode::Connections, &mut || connections::measure(options, figures));
+    part(Mode::Connections, &mut || churn::measure(options, figures));
+    part(Mode::Connections, &mut || churn::measure_start(options, figures));
+    part(Mode::Pauses, &mut || pauses::measure(options, figures));
+    part(Mode::Scaling, &mut || scaling::measure(options, figures));
+    outcome
 }
 
 fn leave_out_what_is_missing(options: &mut Options) {

@@ -1,6 +1,7 @@
 //! Open-loop load: batches fall due at a fixed rate, whatever the server does, and a latency counts
 //! from when its batch was due. A server that stands still for a while thus pays for every request
-//! that would have come meanwhile, which a closed loop forgives.
+//! that would have come meanwhile, which a closed loop forgives. Time that the generator itself was
+//! kept from its core by others is nobody's: the clock stands still for it.
 
 use std::collections::VecDeque;
 use std::io;
@@ -33,6 +34,11 @@ pub fn measure(
     load::measure(server, load, duration, |load, end| pace.run_until(load, end))
 }
 
+/// A generator that has not looked for so long was kept from its core: it blocks on nothing.
+const AWAY_MIN: Duration = Duration::from_millis(1);
+/// Unless batches are large: then it may have been reading.
+const BATCH_BYTES_MAX: usize = 64 << 10;
+
 /// When batches are due, each over the next connection in turn.
 pub struct Pace {
     interval: Duration,
@@ -40,6 +46,8 @@ pub struct Pace {
     next: usize,
     /// What fell due on connections that still await an answer.
     late: Vec<VecDeque<Instant>>,
+    /// When it last looked, if it can tell that it was away.
+    looked: Option<Instant>,
 }
 
 impl Pace {
@@ -47,7 +55,9 @@ impl Pace {
     pub fn new(load: &Load, batches_per_second: f64) -> Pace {
         let late = vec![VecDeque::new(); load.len()];
         let interval = Duration::from_secs_f64(1.0 / batches_per_second.max(1.0));
-        Pace { interval, due: Instant::now(), next: 0, late }
+        let now = Instant::now();
+        let looked = (load.batch_bytes() <= BATCH_BYTES_MAX).then_some(now);
+        Pace { interval, due: now, next: 0, late, looked }
     }
 
     /// Spins: sleeping would be late by more than a reply takes.
@@ -63,6 +73,13 @@ impl Pace {
 
     /// Sends what is due by `now` and takes what is there.
     pub fn step(&mut self, load: &mut Load, now: Instant) -> io::Result<()> {
+        if let Some(looked) = self.looked.filter(|&looked| now - looked > AWAY_MIN) {
+            let away = now - looked;
+            load.forgive(away);
+            self.due += away;
+            self.late.iter_mut().flatten().for_each(|due| *due += away);
+        }
+        self.looked = self.looked.map(|_| now);
         while self.due <= now {
             if load.is_idle(self.next) {
                 load.begin_batch(self.next, self.due)?;

@@ -57,7 +57,9 @@ impl Report {
         }
     }
 
-    pub fn add_speed(&mut self, rows: Vec<Row>) {
+    pub fn add_speed(&mut self, mut rows: Vec<Row>) {
+        // Of a run that failed.
+        rows.retain(|row| !row.cells.is_empty());
         // A table has the same servers in all its rows.
         let kinds = |row: &Row| row.cells.iter().map(|cell| cell.kind).collect::<Vec<_>>();
         let mut groups: Vec<Vec<&Row>> = Vec::new();
@@ -135,7 +137,7 @@ impl Report {
         }
         if !self.rows.is_empty() {
             out += "workload\tload\tserver\tround\trequests_per_s\tcpu_us\tuser_share\tp50_us\
-                    \tp99_us\tp999_us\tmax_us\tload_busy\n";
+                    \tp99_us\tp999_us\tmax_us\tload_busy\tload_away\n";
         }
         for row in &self.rows {
             for cell in &row.cells {
@@ -164,7 +166,7 @@ impl Report {
 
 fn tsv_sample(sample: &Sample) -> String {
     format!(
-        "{:.0}\t{:.4}\t{:.3}\t{:.1}\t{:.1}\t{:.1}\t{:.1}\t{:.3}",
+        "{:.0}\t{:.4}\t{:.3}\t{:.1}\t{:.1}\t{:.1}\t{:.1}\t{:.3}\t{:.3}",
         sample.per_second(),
         sample.cpu_us,
         sample.user_share,
@@ -172,6 +174,7 @@ fn tsv_sample(sample: &Sample) -> String {
         sample.p99_us,
         sample.p999_us,
         sample.max_us,
-        sample.load_busy
+        sample.load_busy,
+        sample.load_away
     )
 }
