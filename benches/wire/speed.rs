@@ -39,7 +39,7 @@ pub struct Row {
     pub half_rate: Option<f64>,
 }
 
-/// Runs the chosen workloads and adds a row for each, also before one fails. Servers live as long as
+/// Runs the chosen workloads and adds a row for each, as far as it comes. Servers live as long as
 /// workloads share a key set.
 pub fn measure(options: &Options, rows: &mut Vec<Row>) -> io::Result<()> {
     for group in options.workloads().chunk_by(|a, b| a.key_set == b.key_set) {
