@@ -46,25 +46,48 @@ pub(super) fn get(
     hash: Option<KeyHash>,
 ) -> Next {
     let touch = get.touch.map(|e| exptime::deadline(e, cx.now, cx.shared.epoch_unix));
-    let lookup = Lookup { cx, touch, detail: cx.shared.detail.load(Relaxed) };
     match (get.keys.only(), hash) {
         (Some(key), Some(hash)) if client.resume_at == 0 => {
-            let mut reply = reply;
-            if let Some(pin) = lookup.answer(session, key, hash, &mut reply) {
-                client.resume_at = key.len();
-                return Next::SendPinned(pin);
-            }
-            reply.end();
-            Next::Continue
+            one::<ONE>(cx, session, client, (key, hash), touch, reply)
         }
-        _ => lookup.answer_list(session, client, get.keys, reply),
+        _ => Lookup::new(cx, touch).answer_list(session, client, get.keys, reply),
     }
 }
 
-impl Lookup<'_, '_> {
+/// Answer the only key of a list.
+#[inline(always)]
+pub(super) fn one<const PLACE: u8>(
+    cx: &Context<'_>,
+    session: &mut Session<'_>,
+    client: &mut ClientState,
+    (key, hash): (&[u8], KeyHash),
+    touch: Option<Deadline>,
+    mut reply: Reply<'_>,
+) -> Next {
+    if let Some(pin) = Lookup::new(cx, touch).answer::<PLACE>(session, key, hash, &mut reply) {
+        client.resume_at = key.len();
+        return Next::SendPinned(pin);
+    }
+    reply.end();
+    Next::Continue
+}
+
+/// Who answers a key: a get of one, one that is repeated, a list. Each has a copy of the lookup, in
+/// which it is inlined down to the store; one copy for all would have to be called, at a tenth of
+/// what it costs.
+pub(super) const ONE: u8 = 0;
+pub(super) const REPEATED: u8 = 1;
+const LISTED: u8 = 2;
+
+impl<'c, 'x> Lookup<'c, 'x> {
+    #[inline]
+    fn new(cx: &'c Context<'x>, touch: Option<Deadline>) -> Self {
+        Lookup { cx, touch, detail: cx.shared.detail.load(Relaxed) }
+    }
+
     /// Look one key up and answer it, if it is there. A long value is not answered but pinned.
     #[inline(always)]
-    fn answer(
+    fn answer<const PLACE: u8>(
         &self,
         session: &mut Session<'_>,
         key: &[u8],
@@ -135,7 +158,7 @@ impl Lookup<'_, '_> {
             if at + ITEM_AHEAD < known {
                 session.prefetch_item(ring[(at + ITEM_AHEAD) % BUCKET_AHEAD].hash);
             }
-            if let Some(pin) = self.answer(session, key, hash, &mut reply) {
+            if let Some(pin) = self.answer::<LISTED>(session, key, hash, &mut reply) {
                 client.resume_at = end;
                 return Next::SendPinned(pin);
             }

@@ -21,7 +21,8 @@ pub use set::finish_upload;
 pub use stream::{Produced, Producer};
 
 use crate::ops::{VERSION, config::Config, counters::WorkerCounters, shared::Shared};
-use crate::protocol::{Command, Forbidden, KeptStyle, Reply, Request, Style, Wanted};
+use crate::protocol::{Binary, Command, Fetch, Forbidden, KeptStyle, Repeat, Reply, Request};
+use crate::protocol::{Style, Wanted};
 use crate::store::{KeyHash, PinId, Session, Store, UploadId};
 
 /// What every command may use.
@@ -114,7 +115,36 @@ pub fn execute(
     dispatch(cx, session, client, request, hash, out)
 }
 
-/// The same for a request whose key is still in base64.
+/// Run `asked` once more for another key, whose hash is known. The same as to execute what
+/// `Request::repeated` makes of the two, without its way through the dispatch.
+#[inline(always)]
+pub fn repeat(
+    cx: &Context<'_>,
+    session: &mut Session<'_>,
+    client: &mut ClientState,
+    asked: &Request<'_>,
+    repeat: &Repeat<'_>,
+    hash: KeyHash,
+    out: &mut Vec<u8>,
+) -> Next {
+    let key = repeat.key;
+    match (&asked.command, &asked.style) {
+        (Command::Get(_), Style::Text { .. }) => {
+            let reply = Reply::new(asked.style, out);
+            get::one::<{ get::REPEATED }>(cx, session, client, (key, hash), None, reply)
+        }
+        (Command::Fetch(asked), Style::Meta(flags)) => {
+            meta::fetch(cx, session, client, (&Fetch { key, ..*asked }, flags), hash, out)
+        }
+        (Command::Fetch(asked), &Style::Binary(to)) => {
+            let style = Style::Binary(Binary { opaque: repeat.opaque, ..to });
+            binary::fetch(cx, session, client, &Fetch { key, ..*asked }, style, hash, out)
+        }
+        _ => execute(cx, session, client, &asked.repeated(repeat), Some(hash), out),
+    }
+}
+
+/// `execute` for a request whose key is still in base64.
 #[cold]
 fn execute_decoded(
     cx: &Context<'_>,

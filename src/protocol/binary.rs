@@ -18,7 +18,7 @@ use std::num::NonZeroU64;
 use super::limits::{BODY_MAX, KEY_MAX, VALUE_IN_BUFFER_MAX};
 use super::{
     Admin, Arith, Auth, Binary, Body, ClientError, Command, Delete, Direction, Exptime, Fetch,
-    Parsed, Refusal, Request, Set, SetMode, Stats, Style, Vivify,
+    Parsed, Refusal, Repeat, Request, Set, SetMode, Stats, Style, Vivify,
 };
 use header::{HEADER_LEN, Header, MAGIC_REQUEST, opcode};
 
@@ -60,6 +60,20 @@ pub(super) fn parse(input: &[u8]) -> Parsed<'_> {
         End::Unknown => refuse(&header, ClientError::UnknownCommand, Then::Drop(header.body_len)),
         End::Misshapen => refuse(&header, ClientError::BadFormat, Then::Close),
     })
+}
+
+/// The lookup at the front of `input`, if it is a whole one of this opcode, whose packets have
+/// nothing but a key; and the length of its packet.
+#[inline]
+pub(super) fn repeat(opcode: u8, input: &[u8]) -> Option<(Repeat<'_>, usize)> {
+    let header = Header::read(input.first_chunk().filter(|bytes| bytes[0] == MAGIC_REQUEST)?);
+    let key_len = usize::from(header.key_len);
+    let bare = header.extras_len == 0 && header.body_len as usize == key_len;
+    if header.opcode != opcode || !bare || !(1..=KEY_MAX).contains(&key_len) {
+        return None;
+    }
+    let key = input.get(HEADER_LEN..HEADER_LEN + key_len)?;
+    Some((Repeat { key, opaque: header.opaque }, HEADER_LEN + key_len))
 }
 
 /// What follows a refusal.

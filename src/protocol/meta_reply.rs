@@ -7,6 +7,8 @@ use super::{About, Flags, Number, Plain, Shown, Status, Ttl, base64};
 
 /// Flags that add a word to the answer of a plain lookup.
 const WORDS: u32 = mask(b"fscOk");
+/// Mostly it is the key, alone.
+const WORDS_BUT_KEY: u32 = mask(b"fscO");
 
 /// The answer of ms and md, and of ma where it has no number.
 pub(super) fn outcome(flags: &Flags<'_>, status: Status, about: &About<'_>, out: &mut Vec<u8>) {
@@ -110,6 +112,12 @@ pub(super) fn plain_hit(flags: &Flags<'_>, item: &Plain<'_>, out: &mut Vec<u8>) 
     match value {
         Some(value) if value.len() <= SHORT_MAX && !flags.meets(WORDS) => {
             Line::new(*b"VA ").number(value.len()).append_to(out);
+        }
+        Some(value) if value.len() <= SHORT_MAX && !flags.meets(WORDS_BUT_KEY) => {
+            Line::new(*b"VA ").number(value.len()).append_unended_to(out);
+            out.extend_from_slice(b" k");
+            append(out, item.key);
+            out.extend_from_slice(b"\r\n");
         }
         _ => plain_front(flags, item, value.map(<[u8]>::len), out),
     }

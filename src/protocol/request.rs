@@ -8,7 +8,7 @@ use std::num::NonZeroU64;
 
 use super::base64::Decoded;
 use super::token::{find_space, skip_spaces};
-use super::{ClientError, Crawler, Flags, Lru, Protocol, Slabs, Wanted, binary};
+use super::{ClientError, Crawler, Flags, Lru, Protocol, Repeat, Slabs, Wanted, binary};
 
 /// One request: what to do, and what the answer needs to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,21 @@ pub struct Request<'a> {
     pub command: Command<'a>,
     /// What only the answer needs.
     pub style: Style<'a>,
+}
+
+impl<'a> Request<'a> {
+    /// The request that `repeat` stands for.
+    pub fn repeated(&self, repeat: &Repeat<'a>) -> Request<'a> {
+        let command = match self.command {
+            Command::Get(get) => Command::Get(Get { keys: Keys::new(repeat.key), ..get }),
+            command => command.with_key(repeat.key),
+        };
+        let style = match self.style {
+            Style::Binary(to) => Style::Binary(Binary { opaque: repeat.opaque, ..to }),
+            style => style,
+        };
+        Request { command, style }
+    }
 }
 
 /// How the asker wants to be answered.

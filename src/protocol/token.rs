@@ -60,23 +60,44 @@ pub(super) fn skip_spaces(mut bytes: &[u8]) -> &[u8] {
 }
 
 /// Where the first SP of `bytes` stands; the length if there is none.
+#[inline]
+pub(super) fn find_space(bytes: &[u8]) -> usize {
+    // A byte of `x` is zero where the chunk has SP. The subtraction borrows out of the lowest
+    // such byte first, so the lowest flagged byte is a true one.
+    let flag = |chunk: u64| {
+        let x = chunk ^ (ONES * u64::from(b' '));
+        x.wrapping_sub(ONES) & !x
+    };
+    find(bytes, flag, |byte| byte == b' ')
+}
+
+/// Where the first SP or control character of `bytes` stands (CR and LF are two); the length if
+/// there is none.
+#[inline]
+pub(super) fn find_blank(bytes: &[u8]) -> usize {
+    // As above: what is no more than SP borrows, and what was negative before is no such byte.
+    let flag = |chunk: u64| chunk.wrapping_sub(ONES * u64::from(b' ' + 1)) & !chunk;
+    find(bytes, flag, |byte| byte <= b' ')
+}
+
+/// One in each byte of a word.
+const ONES: u64 = u64::MAX / 0xff;
+
+/// Where the first byte stands of which `is` is true. `flag` sets the top bit of the lowest such
+/// byte of a word, and of none below it.
 ///
 /// Eight bytes at a time in a register: words are a few dozen bytes, too short for the set-up of
 /// a vectorised search to pay.
-#[inline]
-pub(super) fn find_space(bytes: &[u8]) -> usize {
-    const ONES: u64 = u64::MAX / 0xff;
+#[inline(always)]
+fn find(bytes: &[u8], flag: impl Fn(u64) -> u64, is: impl Fn(u8) -> bool) -> usize {
     let (chunks, tail) = bytes.as_chunks();
     for (n, chunk) in chunks.iter().enumerate() {
-        // A byte of `x` is zero where the chunk has SP. The subtraction borrows out of the lowest
-        // such byte first, so the lowest flagged byte is a true one.
-        let x = u64::from_le_bytes(*chunk) ^ (ONES * u64::from(b' '));
-        let zero_bytes = x.wrapping_sub(ONES) & !x & (ONES << 7);
-        if zero_bytes != 0 {
-            return n * 8 + zero_bytes.trailing_zeros() as usize / 8;
+        let flagged = flag(u64::from_le_bytes(*chunk)) & (ONES << 7);
+        if flagged != 0 {
+            return n * 8 + flagged.trailing_zeros() as usize / 8;
         }
     }
-    chunks.len() * 8 + tail.iter().position(|&b| b == b' ').unwrap_or(tail.len())
+    chunks.len() * 8 + tail.iter().position(|&b| is(b)).unwrap_or(tail.len())
 }
 
 /// Is a word of `bytes` longer than `max`? One look back from every `max`th byte finds out.
@@ -319,6 +340,8 @@ mod tests {
             let bytes = line.as_bytes();
             let naive = bytes.iter().position(|&b| b == b' ').unwrap_or(bytes.len());
             prop_assert_eq!(find_space(bytes), naive);
+            let naive = bytes.iter().position(|&b| b <= b' ').unwrap_or(bytes.len());
+            prop_assert_eq!(find_blank(bytes), naive);
             for max in 0..8 {
                 let longer = line.split(' ').any(|word| word.len() > max);
                 prop_assert_eq!(has_longer_word(bytes, max), longer);

@@ -21,6 +21,7 @@ mod inbox;
 mod limits;
 mod listener;
 mod maintainer;
+mod plan;
 #[cfg(any(test, fuzzing))]
 pub mod scripted;
 mod sockets;

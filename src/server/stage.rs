@@ -20,20 +20,18 @@ use slab::Slab;
 
 use super::buffer::Buffer;
 use super::clock;
-use super::connection::{Connection, DRAIN, Due, Phase};
+use super::connection::{Connection, DRAIN, Phase};
 use super::deadlines::Entry;
 use super::direct;
 use super::limits::{
     OUTPUT_LOW, OWN_SLACK, READ_AREA, READ_ROOM_MIN, READ_SHORT, STAGE_CONNECTIONS_MAX,
-    STAGE_OUTPUT_MAX, TURN_BYTES_MAX,
+    STAGE_OUTPUT_MAX,
 };
+use super::plan::{Part, Plan, Rest};
 use super::visit::Visit;
 use crate::ops::watch::{Log, Streams};
 use crate::ops::{config::Config, counters::WorkerCounters, shared::Shared};
-use crate::protocol::{
-    self, Admin, Arith, Body, Command, Delete, Fetch, Parsed, Refusal, Request, Set,
-};
-use crate::store::{KeyHash, Store};
+use crate::store::Store;
 
 /// What a stage may use, and the moment it runs at.
 pub(super) struct Env<'a> {
@@ -98,9 +96,7 @@ pub(super) struct Stage {
     turns: Vec<Turn>,
     /// Buffers of connections that hold their own bytes.
     taken: Vec<Buffer>,
-    steps: Vec<Step<'static>>,
-    /// What each step's key hashes to (its first one's, of several); 0 without a key.
-    hashes: Vec<KeyHash>,
+    plan: Plan<'static>,
 }
 
 /// One connection's part of a stage.
@@ -108,14 +104,10 @@ pub(super) struct Stage {
 struct Turn {
     token: usize,
     source: Source,
-    /// Its steps, in the plan of the stage.
-    steps: Range<usize>,
-    /// What the parser said of the bytes behind the last step, for when all steps were run.
-    rest: Rest,
+    /// In the plan of the stage.
+    part: Part,
     /// Its replies, in the output of the stage.
     out: Range<usize>,
-    /// Bytes used up if all steps are run.
-    planned: usize,
     /// Bytes used up.
     consumed: usize,
 }
@@ -129,38 +121,6 @@ enum Source {
     Own(usize),
 }
 
-/// What stands behind the requests of a plan.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Rest {
-    /// No whole request.
-    hungry: bool,
-    wanted: usize,
-    scanned: usize,
-}
-
-/// One thing to do for a connection.
-#[derive(Debug)]
-pub(super) struct Step<'a> {
-    pub(super) what: What<'a>,
-    /// The turn's bytes are used up to here once it is done.
-    pub(super) end: usize,
-}
-
-/// What a step does.
-#[derive(Debug)]
-pub(super) enum What<'a> {
-    Request(Request<'a>),
-    /// Of a connection that has not proved who it is.
-    Knock(Request<'a>),
-    /// Not a request: drop so many bytes that have not come yet, then answer.
-    Refuse {
-        due: Due,
-        swallow: u64,
-    },
-    /// Close.
-    Fatal,
-}
-
 impl Stage {
     pub(super) fn new() -> Self {
         Stage {
@@ -168,8 +128,7 @@ impl Stage {
             out: Vec::with_capacity(STAGE_OUTPUT_MAX),
             turns: Vec::new(),
             taken: Vec::new(),
-            steps: Vec::new(),
-            hashes: Vec::new(),
+            plan: Plan::default(),
         }
     }
 
@@ -185,23 +144,22 @@ impl Stage {
         if self.turns.is_empty() {
             return;
         }
-        let Stage { area, out, turns, taken, steps, hashes } = self;
-        let mut plan = recycle(std::mem::take(steps));
-        hashes.clear();
+        let Stage { area, out, turns, taken, plan: kept } = self;
+        let mut plan: Plan<'_> = std::mem::take(kept);
         for turn in turns.iter_mut() {
             let bytes = turn.source.bytes(area, taken);
-            turn.plan(env, &mut conns[turn.token], bytes, &mut plan, hashes);
+            turn.part = plan.add(env, &mut conns[turn.token], bytes);
         }
         let mut sent = 0;
         while sent < turns.len() {
             let unsent = &mut turns[sent..];
             let served = {
-                let mut visit = Visit::new(env, out, hashes, effects);
+                let mut visit = Visit::new(env, out, &plan.hashes, effects);
                 let full = unsent.iter_mut().position(|turn| {
                     let bytes = turn.source.bytes(area, taken);
                     let begin = visit.out.len();
                     let conn = &mut conns[turn.token];
-                    turn.consumed = visit.serve(conn, bytes, &plan, turn.steps.clone());
+                    turn.consumed = visit.serve(conn, bytes, &plan.steps, turn.part.steps.clone());
                     turn.out = begin..visit.out.len();
                     visit.out.len() >= STAGE_OUTPUT_MAX
                 });
@@ -211,7 +169,7 @@ impl Stage {
             send(env, conns, &unsent[..served], out);
             sent += served;
         }
-        *steps = recycle(plan);
+        *kept = plan.recycled();
         for turn in turns.drain(..) {
             let conn = &mut conns[turn.token];
             turn.keep_rest(env, conn, area, taken);
@@ -248,10 +206,8 @@ impl Stage {
                 *bytes = used..used + bytes.end;
                 used = bytes.end;
             }
-            let (steps, out) = (0..0, 0..0);
-            let rest = Rest::default();
-            let (planned, consumed) = (0, 0);
-            self.turns.push(Turn { token, source, steps, rest, out, planned, consumed });
+            let part = Part::default();
+            self.turns.push(Turn { token, source, part, out: 0..0, consumed: 0 });
         }
     }
 }
@@ -341,71 +297,6 @@ impl Source {
 }
 
 impl Turn {
-    /// Parse what is whole, up to a turn's share, and hash its keys.
-    fn plan<'a, S>(
-        &mut self,
-        env: &Env<'_>,
-        conn: &mut Connection<S>,
-        bytes: &'a [u8],
-        steps: &mut Vec<Step<'a>>,
-        hashes: &mut Vec<KeyHash>,
-    ) {
-        let begin = steps.len();
-        let requests = match conn.phase {
-            Phase::Commands | Phase::Paused => env.turn_requests,
-            // Most of its turns are for the value, and would plan the same again.
-            Phase::Send(_) => 1,
-            _ => 0,
-        };
-        let mut scanned = if conn.hungry { conn.scanned } else { 0 };
-        let mut at = 0;
-        let protocol = conn.codec(bytes);
-        let locked = conn.client.access.is_locked();
-        self.rest = Rest { hungry: true, ..Rest::default() };
-        // Something stands behind the last step that is to be planned anew once that was run.
-        let mut behind = false;
-        while at < bytes.len() {
-            if steps.len() - begin >= requests || at >= TURN_BYTES_MAX {
-                self.rest.hungry = false;
-                break;
-            }
-            let last = match protocol::parse(protocol, &bytes[at..], scanned) {
-                Parsed::Complete { request, len } => {
-                    at += len;
-                    hashes.push(hash_key(env.store, &request));
-                    steps.push(Step { what: What::Request(request), end: at });
-                    ends_plan(&request)
-                }
-                Parsed::Partial { wanted, scanned } => {
-                    self.rest = Rest { hungry: true, wanted, scanned };
-                    break;
-                }
-                wrong => {
-                    let (what, len) = refused(env, wrong, bytes.len() - at);
-                    at += len;
-                    hashes.push(KeyHash::default());
-                    let last = !matches!(what, What::Refuse { swallow: 0, .. });
-                    steps.push(Step { what, end: at });
-                    last
-                }
-            };
-            scanned = 0;
-            if last {
-                behind = at < bytes.len();
-                break;
-            }
-        }
-        if !self.rest.hungry && requests > 1 {
-            env.counters.conn_yields.add(1);
-        }
-        self.rest.hungry &= !behind;
-        if locked {
-            lock(&mut steps[begin..]);
-        }
-        self.planned = at;
-        self.steps = begin..steps.len();
-    }
-
     /// Give the connection what the turn did not use.
     fn keep_rest<S>(
         &self,
@@ -436,7 +327,8 @@ impl Turn {
         if fresh || self.consumed > 0 {
             conn.received_at = env.now;
         }
-        let rest = if self.consumed == self.planned { self.rest } else { Rest::default() };
+        let whole = self.consumed == self.part.bytes;
+        let rest = if whole { self.part.rest } else { Rest::default() };
         conn.hungry = rest.hungry || conn.input.is_empty();
         (conn.wanted, conn.scanned) = (rest.wanted, rest.scanned);
         let short = env.counters.buffer_bytes.get() >= env.buffers_max;
@@ -444,61 +336,6 @@ impl Turn {
             // Its room is counted from the beginning, so that many such cannot outgrow the limits.
             conn.input.reserve_total(conn.wanted + OWN_SLACK);
         }
-    }
-}
-
-/// The step for what is no request, and how many of the `here` bytes it takes up.
-#[cold]
-fn refused<'a>(env: &Env<'_>, wrong: Parsed<'a>, here: usize) -> (What<'a>, usize) {
-    let Parsed::Malformed { error, len, swallow, framing_lost } = wrong else {
-        return (What::Fatal, here);
-    };
-    let swallowed = (here - len).min(swallow as usize);
-    let due = match error {
-        None => Due::Nothing,
-        Some(error) if framing_lost && env.config.strict_framing => Due::ErrorThenClose(error),
-        Some(error) => Due::Error(error),
-    };
-    (What::Refuse { due, swallow: swallow - swallowed as u64 }, len + swallowed)
-}
-
-/// Steps of a connection that has not proved who it is: none of them gets to `execute`.
-#[cold]
-fn lock(steps: &mut [Step<'_>]) {
-    for step in steps {
-        if let What::Request(request) = step.what {
-            step.what = What::Knock(request);
-        }
-    }
-}
-
-/// Nothing can be planned behind it: its body follows, or nothing does.
-fn ends_plan(request: &Request<'_>) -> bool {
-    match &request.command {
-        Command::Set(set) => matches!(set.body, Body::Streamed { .. }),
-        Command::Refused(Refusal { swallow, close, .. }) => *close || *swallow > 0,
-        // What follows is understood differently after a verdict.
-        Command::Auth(_) | Command::Quit | Command::Admin(Admin::Watch(_)) => true,
-        _ => false,
-    }
-}
-
-/// Hash the key of a request, or its first one.
-#[inline(always)]
-fn hash_key(store: &Store, request: &Request<'_>) -> KeyHash {
-    match &request.command {
-        Command::Get(get) => store.hash(get.keys.first()),
-        Command::Set(Set { key, .. })
-        | Command::Fetch(Fetch { key, .. })
-        | Command::Delete(Delete { key, .. })
-        | Command::Arith(Arith { key, .. })
-        | Command::Touch { key, .. }
-        | Command::Debug { key } => match request.style.decoded(key) {
-            None => store.hash(key),
-            Some(key) => store.hash(key.bytes()),
-        },
-        Command::Noop | Command::Admin(_) | Command::Auth(_) => KeyHash::default(),
-        Command::Version | Command::Quit | Command::Refused(_) => KeyHash::default(),
     }
 }
 
@@ -584,13 +421,6 @@ pub(super) fn settle<S>(
         conn.armed = at;
         effects.timers.push(Entry { token, at });
     }
-}
-
-/// The same allocation for steps that borrow something else.
-fn recycle<'a, 'b>(mut steps: Vec<Step<'a>>) -> Vec<Step<'b>> {
-    steps.clear();
-    // Collecting in place keeps the allocation; there is nothing to convert.
-    steps.into_iter().map(|_| unreachable!("cleared above")).collect()
 }
 
 #[cfg(test)]

@@ -8,10 +8,11 @@ use std::ops::Range;
 use super::connection::{Connection, Due, Login, Parked, Phase, Upload, body_deadline};
 use super::direct;
 use super::limits::{BUCKETS_AHEAD, ITEMS_AHEAD, STREAM_AHEAD, STREAM_PIECES};
-use super::stage::{Effects, Env, Step, What};
+use super::plan::{Step, What};
+use super::stage::{Effects, Env};
 use crate::commands::{self, Context, Next, Produced, Producer};
 use crate::ops::watch::{Asker, Streams};
-use crate::protocol::{About, Reply, Request, Status, Style};
+use crate::protocol::{About, Repeat, Reply, Request, Status, Style};
 use crate::store::{KeyHash, Received, Session};
 
 /// How errors of the parser are answered: it has decided about noreply already.
@@ -78,6 +79,8 @@ impl<'v, 'e> Visit<'v, 'e> {
         }
         let cx = self.context(conn, begin);
         let mut used = 0;
+        // What a `Repeat` repeats.
+        let mut asked = None;
         for (at, step) in steps.clone().zip(&plan[steps.clone()]) {
             if self.out.len() >= cx.output_max {
                 conn.phase = Phase::Paused;
@@ -87,7 +90,16 @@ impl<'v, 'e> Visit<'v, 'e> {
             if self.observed {
                 self.look_at(conn, step, &bytes[used..step.end]);
             }
-            if self.step(&cx, conn, step, self.hashes[at]) {
+            let hash = self.hashes[at];
+            let done = match (&step.what, asked) {
+                (What::Repeat(repeat), Some(asked)) => self.repeat(&cx, conn, asked, repeat, hash),
+                (What::Request(request), _) => {
+                    asked = Some(request);
+                    self.step(&cx, conn, request, hash)
+                }
+                (what, _) => self.refuse(&cx, conn, what),
+            };
+            if done {
                 used = step.end;
             }
             if !matches!(conn.phase, Phase::Commands) {
@@ -137,31 +149,52 @@ impl<'v, 'e> Visit<'v, 'e> {
         }
     }
 
-    /// Run one step; whether it is done. If the phase is not `Commands` afterwards, the
+    /// Run one request; whether it is done. If the phase is not `Commands` afterwards, the
     /// connection is to leave the stage.
     #[inline]
     fn step<S>(
         &mut self,
         cx: &Context<'_>,
         conn: &mut Connection<S>,
-        step: &Step<'_>,
+        request: &Request<'_>,
         hash: KeyHash,
     ) -> bool {
-        let What::Request(request) = &step.what else {
-            return self.refuse(cx, conn, &step.what);
-        };
-        let mut hash = Some(hash);
+        let (session, client) = (&mut self.session, &mut conn.client);
+        let next = commands::execute(cx, session, client, request, Some(hash), self.out);
+        matches!(next, Next::Continue) || self.go_on(cx, conn, request, next)
+    }
+
+    /// As `step`, for a request that repeats an earlier one.
+    #[inline]
+    fn repeat<S>(
+        &mut self,
+        cx: &Context<'_>,
+        conn: &mut Connection<S>,
+        asked: &Request<'_>,
+        repeat: &Repeat<'_>,
+        hash: KeyHash,
+    ) -> bool {
+        let (session, client) = (&mut self.session, &mut conn.client);
+        let next = commands::repeat(cx, session, client, asked, repeat, hash, self.out);
+        matches!(next, Next::Continue) || self.go_on(cx, conn, &asked.repeated(repeat), next)
+    }
+
+    /// Do what a request asks of its connection, and run it again for as long as that takes.
+    #[cold]
+    fn go_on<S>(
+        &mut self,
+        cx: &Context<'_>,
+        conn: &mut Connection<S>,
+        request: &Request<'_>,
+        mut next: Next,
+    ) -> bool {
         loop {
-            let session = &mut self.session;
-            let next = commands::execute(cx, session, &mut conn.client, request, hash, self.out);
-            if let Next::Continue = next {
-                return true;
-            }
             if let Some(done) = self.obey(conn, next, cx.output_begin) {
                 return done;
             }
-            // A long value was sent whole; the rest of its get makes its own.
-            hash = None;
+            // A long value was sent whole; the rest of its get makes its own hashes.
+            let (session, client) = (&mut self.session, &mut conn.client);
+            next = commands::execute(cx, session, client, request, None, self.out);
         }
     }
 
@@ -169,7 +202,7 @@ impl<'v, 'e> Visit<'v, 'e> {
     #[cold]
     fn refuse<S>(&mut self, cx: &Context<'_>, conn: &mut Connection<S>, what: &What<'_>) -> bool {
         match what {
-            What::Request(_) => unreachable!("`step` runs requests"),
+            What::Request(_) | What::Repeat(_) => unreachable!("these are run"),
             What::Knock(request) => return self.knock(cx, conn, request),
             What::Refuse { due, swallow: 0 } => self.answer(conn, due),
             What::Refuse { due, swallow } => {

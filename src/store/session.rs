@@ -44,18 +44,19 @@ impl<'a> Session<'a> {
     fn with<R>(&mut self, hash: KeyHash, verb: impl FnOnce(&mut Shard, usize) -> R) -> R {
         self.on(self.store.slot(hash), verb)
     }
-    /// Run `verb` on the shard of this number.
+    /// Run `verb` on the shard of this number. It stands here once, so that it is inlined.
     #[inline(always)]
     fn on<R>(&mut self, number: usize, verb: impl FnOnce(&mut Shard, usize) -> R) -> R {
         let store = self.store;
-        if store.slots.len() == 1 {
-            let guard = lock_once(store, &mut self.guard, &mut self.locked_at);
-            return self.seen.run(guard, |shard| verb(shard, 0));
+        let mut own = None;
+        let shard = match store.slots.len() {
+            1 => lock_once(store, &mut self.guard, &mut self.locked_at),
+            _ => own.insert(store.slots[number].lock()),
+        };
+        let result = self.seen.run(shard, |shard| verb(shard, number));
+        if let Some(guard) = own {
+            store.slots[number].publish(&guard);
         }
-        let slot = &store.slots[number];
-        let mut guard = slot.lock();
-        let result = self.seen.run(&mut guard, |shard| verb(shard, number));
-        slot.publish(&guard);
         result
     }
 
@@ -237,17 +238,23 @@ impl<'a> Session<'a> {
 }
 
 /// The only shard of a store, locked now unless it is already.
-#[inline]
+#[inline(always)]
 fn lock_once<'g, 'a>(
     store: &'a Store,
     guard: &'g mut Option<MutexGuard<'a, Shard>>,
     locked_at: &mut u64,
 ) -> &'g mut Shard {
-    guard.get_or_insert_with(|| {
-        let guard = store.slots[0].lock();
-        *locked_at = (store.ticks)();
-        guard
-    })
+    if guard.is_none() {
+        lock(store, guard, locked_at);
+    }
+    guard.as_mut().expect("locked above")
+}
+
+#[cold]
+#[inline(never)]
+fn lock<'a>(store: &'a Store, guard: &mut Option<MutexGuard<'a, Shard>>, locked_at: &mut u64) {
+    *guard = Some(store.slots[0].lock());
+    *locked_at = (store.ticks)();
 }
 
 impl Drop for Session<'_> {

@@ -112,6 +112,43 @@ fn a_reader_of_any_speed_gets_the_same_answers() {
     }
 }
 
+/// A lookup of a key in each dialect that can ask for many at once, quietly.
+fn quiet_lookups(key: &str) -> [Vec<u8>; 3] {
+    let mut packet = vec![0; 24];
+    (packet[0], packet[1]) = (0x80, 0x0d);
+    (packet[3], packet[11], packet[15]) = (key.len() as u8, key.len() as u8, key.len() as u8);
+    packet.extend(key.as_bytes());
+    let text = |verb: &str, flags: &str| format!("{verb} {key}{flags}\r\n").into_bytes();
+    [text("get", ""), text("mg", " k v f q"), packet]
+}
+
+/// Requests that repeat each other are recognised and run by a shorter way, and pauses, values too
+/// long for a buffer and the ends of turns come in the midst of them.
+#[test]
+fn a_run_of_lookups_is_answered_as_its_requests_one_by_one() {
+    let mut world = world();
+    let sizes = [("a", 10), ("long", 150_000), ("b", 60_000), ("none", 0), ("c", 65_537)];
+    for (key, len) in sizes.into_iter().filter(|(key, _)| *key != "none") {
+        assert_eq!(world.hear(&set(key, len), usize::MAX, usize::MAX), b"STORED\r\n");
+    }
+    world.turn_requests = 7;
+    for dialect in 0..3 {
+        let (mut run, mut answers) = (Vec::new(), Vec::new());
+        for n in 0..60 {
+            let (key, _) = sizes[n * n % 11 % sizes.len()];
+            let request = &quiet_lookups(key)[dialect];
+            answers.extend(world.hear(request, usize::MAX, usize::MAX));
+            run.extend(request);
+        }
+        for (read_max, room) in [(usize::MAX, usize::MAX), (usize::MAX, 40_000), (11, 300_000)] {
+            let got = world.hear(&run, read_max, room);
+            assert!(got == answers, "dialect {dialect}, pieces of {read_max}, taken by {room}");
+        }
+    }
+    assert_eq!(world.store.stats(62).pins, 0);
+    world.store.assert_valid();
+}
+
 /// The own buffer of the first set is filled to its last byte, and the rest of what it holds is too
 /// short to be moved at once.
 #[test]

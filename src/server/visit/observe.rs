@@ -8,7 +8,7 @@ use crate::ops::watch::{Asker, Streams};
 use crate::protocol::{Command, Stream, Style, Wanted};
 use crate::server::connection::{Connection, Phase};
 use crate::server::limits::LOG_LINE_MAX;
-use crate::server::stage::{Step, What};
+use crate::server::plan::{Step, What};
 
 /// The end of a reply that flushes: a `watch` behind it is not pipelined.
 const FLUSHED: &[u8] = b"MN\r\n";
