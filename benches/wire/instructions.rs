@@ -19,6 +19,8 @@ use crate::workloads::{KeySet, Script};
 
 /// Filling more keys than this would take minutes; what is counted hardly depends on them.
 const KEYS_MAX: u32 = 10_000;
+/// And of values beyond this only copying would be counted.
+const VALUE_LEN_MAX: usize = 100 << 10;
 /// How long requests run before they are counted, and while they are.
 const WARM_UP: Duration = Duration::from_millis(500);
 const COUNTED: Duration = Duration::from_secs(2);
@@ -33,7 +35,7 @@ pub fn available() -> bool {
 
 /// Adds the instructions of each cache to the rows of one key set.
 pub fn add_to(rows: &mut [Row], set: &KeySet, options: &Options) -> io::Result<()> {
-    if set.keys > KEYS_MAX {
+    if set.keys > KEYS_MAX || set.value_len > VALUE_LEN_MAX {
         return Ok(());
     }
     for &kind in options.servers.iter().filter(|kind| kind.is_cache()) {

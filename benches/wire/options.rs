@@ -43,7 +43,7 @@ usage: cargo bench --bench wire -- [OPTIONS] [MODE]
                          when a request was due
   --syscalls             also count system calls a request, with perf
   --instructions         also count instructions a request in user space, with callgrind, on key
-                         sets of 10 000 keys or fewer
+                         sets of 10 000 keys or fewer and values to 100 KiB
   --slabd PATH           the program (the one cargo built)
   --memcached PATH       the program (memcached)
   --markdown             print tables in Markdown
