@@ -185,19 +185,8 @@ impl Report {
             let begin = format!("{}\t{}", row.workload, row.memory_mb);
             out += &format!("{begin}\tideal\t{}\n", tsv_score(&row.ideal));
             for run in &row.runs {
-                let memory = &run.memory;
-                let numbers = [
-                    run.evictions,
-                    run.pages_moved,
-                    run.items,
-                    run.resident,
-                    memory.items,
-                    memory.waste,
-                    memory.free,
-                    memory.tails,
-                    memory.unassigned,
-                    memory.index,
-                ];
+                let mut numbers = vec![run.evictions, run.pages_moved, run.items];
+                numbers.extend(run.sizes());
                 let numbers: Vec<String> = numbers.iter().map(u64::to_string).collect();
                 out += &format!(
                     "{begin}\t{}\t{}\t{}\t{:.1}\t{}\t{}\n",
@@ -215,7 +204,6 @@ impl Report {
 }
 
 fn details_of(row: &Row, run: &Run) -> Vec<String> {
-    let memory = &run.memory;
     let mut cells = vec![
         row.workload.clone(),
         row.memory_mb.to_string(),
@@ -227,16 +215,7 @@ fn details_of(row: &Row, run: &Run) -> Vec<String> {
         run.pages_moved.to_string(),
         run.items.to_string(),
     ];
-    let sizes = [
-        run.resident,
-        memory.items,
-        memory.waste,
-        memory.free,
-        memory.tails,
-        memory.unassigned,
-        memory.index,
-    ];
-    cells.extend(sizes.map(|bytes| figure(mebibytes(bytes))));
+    cells.extend(run.sizes().map(|bytes| figure(mebibytes(bytes))));
     cells.push(format!("{:.0}", run.seconds));
     cells.push(row.divisor.map_or(String::new(), |divisor| divisor.to_string()));
     cells.push(run.late.as_millis().to_string());

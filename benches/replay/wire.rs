@@ -68,6 +68,14 @@ pub struct Run {
     pub late: Duration,
 }
 
+impl Run {
+    /// Bytes of process memory, and how those of items are spent, in the order of all tables.
+    pub fn sizes(&self) -> [u64; 7] {
+        let of = &self.memory;
+        [self.resident, of.items, of.waste, of.free, of.tails, of.unassigned, of.index]
+    }
+}
+
 /// Plays the requests on a server that has just been started.
 pub fn play(
     server: &Server,

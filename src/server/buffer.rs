@@ -79,16 +79,19 @@ impl Buffer {
         if self.storage.len() - self.tail < bytes.len() {
             self.reserve_total(total.max(self.len() + self.len() / 2));
         }
-        self.spare()[..bytes.len()].copy_from_slice(bytes);
+        self.storage[self.tail..][..bytes.len()].copy_from_slice(bytes);
         self.commit(bytes.len());
     }
 
-    /// Room behind the tail, to be written to and committed.
-    pub(super) fn spare(&mut self) -> &mut [u8] {
+    /// Room for a read, behind what waits, once there is place for `total` bytes in all; what was
+    /// read is to be committed. It is never empty: a read without room would look like the end of
+    /// the stream.
+    pub(super) fn room_to_read(&mut self, total: usize) -> &mut [u8] {
+        self.reserve_total(total.max(self.len() + 1));
         &mut self.storage[self.tail..]
     }
 
-    /// The first `n` bytes of `spare` were written.
+    /// The first `n` bytes of the room to read were written.
     pub(super) fn commit(&mut self, n: usize) {
         assert!(n <= self.storage.len() - self.tail, "commit within the spare room");
         self.tail += n;
@@ -119,9 +122,21 @@ mod tests {
         buffer.consume(60);
         buffer.reserve_total(64);
         assert_eq!((buffer.filled(), buffer.capacity()), (&[7; 4][..], 64));
-        assert_eq!(buffer.spare().len(), 60);
+        assert_eq!(buffer.room_to_read(0).len(), 60);
         buffer.reserve_total(65);
         assert_eq!((buffer.filled(), buffer.capacity()), (&[7; 4][..], 128));
+    }
+
+    #[test]
+    fn there_is_always_room_to_read() {
+        let mut buffer = Buffer::default();
+        assert_eq!(buffer.room_to_read(0).len(), GRAIN);
+        buffer.append(&[7; 2 * GRAIN]);
+        assert_eq!(buffer.room_to_read(0).len(), GRAIN, "full to its last byte");
+        buffer.append(&[8; GRAIN]);
+        buffer.consume(1);
+        assert_eq!(buffer.room_to_read(0).len(), 1, "what waits moves to the front");
+        assert_eq!((buffer.len(), buffer.filled()[0]), (3 * GRAIN - 1, 7));
     }
 
     #[test]

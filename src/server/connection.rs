@@ -329,14 +329,12 @@ impl<S: Read> Connection<S> {
 
     /// Read once behind the input's own bytes, which want more than the read area gives.
     pub(super) fn read_own(&mut self, counters: &WorkerCounters) {
-        // A read without room would look like the end of the stream.
+        let mut total = self.wanted;
         if self.input.room() <= self.wanted.max(self.input.len()) {
-            let total = self.wanted.max(self.input.len() + self.input.len() / 2);
-            self.input.reserve_total(total + OWN_SLACK);
+            total = self.wanted.max(self.input.len() + self.input.len() / 2) + OWN_SLACK;
         }
-        let spare = self.input.spare();
+        let spare = self.input.room_to_read(total);
         let room = spare.len().min(READ_MAX);
-        debug_assert!(room > 0);
         let n = retry(|| self.stream.read(&mut spare[..room]));
         let n = self.note_read(n, room, counters);
         self.input.commit(n);

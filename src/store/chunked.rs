@@ -9,7 +9,7 @@
 //! `pinned_dead` is the size of all unlinked pinned items.
 
 use super::geometry::HEADER_SIZE;
-use super::item::{Chain, ItemHeader, ItemId, Place, mark, state};
+use super::item::{Chain, ItemHeader, ItemId, mark, state};
 use super::put::plain_size;
 use super::shard::Shard;
 use super::{Deadline, KeyHash, Seconds, SetArgs, SetMode, SetRare, Stored};
@@ -132,8 +132,7 @@ impl Shard {
     /// A chained, unlinked item without a value.
     fn new_chained(&mut self, args: &SetArgs<'_>, now: Seconds) -> Option<ItemId> {
         let class = self.slabs.class_for(plain_size(args, Chain::SIZE))?;
-        let id = self.take_chunk(class, now)?;
-        self.write_front(id, args, now, Place::default());
+        let id = self.new_item(class, args, now)?;
         self.header_mut(id).state |= state::CHAINED;
         self.set_chain(id, Chain { len: 0, first: None, last: None });
         Some(id)

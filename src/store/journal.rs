@@ -145,7 +145,7 @@ struct CrawlRecord {
 }
 
 impl Journal {
-    fn push(&mut self, event: Event) {
+    pub(super) fn push(&mut self, event: Event) {
         if self.events.len() < EVENTS_MAX || self.reclaims {
             self.events.push(event);
         } else {
@@ -357,11 +357,10 @@ impl Shard {
         });
     }
 
-    /// A client removes this item.
+    /// A client removes this item, or its value.
     #[cold]
-    pub(super) fn note_delete(&mut self, id: ItemId) {
+    pub(super) fn deletion(&self, id: ItemId) -> Event {
         let (class, len) = (self.shown_class(id), self.value_len(id));
-        let key = self.key(id).into();
-        self.journal.push(Event::Deleted { key, class, len });
+        Event::Deleted { key: self.key(id).into(), class, len }
     }
 }

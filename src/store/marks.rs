@@ -166,6 +166,8 @@ impl Shard {
         now: Seconds,
     ) -> Deleted {
         if let Some(flags) = keep.empty {
+            // Read before it is replaced: what is told is what goes.
+            let gone = (!keep.invalidate && self.journal.observed).then(|| self.deletion(id));
             let Some(emptied) = self.empty_item(id, hash, flags, keep, now) else {
                 return Deleted::OutOfMemory;
             };
@@ -173,6 +175,7 @@ impl Shard {
             if !keep.invalidate {
                 let line = self.line(id);
                 self.counts.classes[line].delete_hits += 1;
+                gone.into_iter().for_each(|event| self.journal.push(event));
                 return Deleted::Deleted;
             }
         } else if keep.new_cas.is_some() {

@@ -6,6 +6,7 @@
 use super::geometry::HEADER_SIZE;
 use super::item::{Accessed, ItemId, OWN_CAS_SIZE, Place, Queue, state};
 use super::shard::Shard;
+use super::slab::ClassId;
 use super::{Seconds, SetArgs, Stored};
 
 impl Shard {
@@ -29,12 +30,24 @@ impl Shard {
             return self.overwrite(old, args, (value, size), now);
         }
         self.held = old;
-        let taken = self.take_chunk(class, now);
+        let new = self.new_item(class, args, now);
         self.held = None;
-        let Some(id) = taken else { return Stored::OutOfMemory };
-        self.write_front(id, args, now, Place::default());
+        let Some(id) = new else { return Stored::OutOfMemory };
         self.fill(id, value);
         self.link(id, args.hash, old, now)
+    }
+
+    /// An unlinked item of a class, without its value.
+    #[inline]
+    pub(super) fn new_item(
+        &mut self,
+        class: ClassId,
+        args: &SetArgs<'_>,
+        now: Seconds,
+    ) -> Option<ItemId> {
+        let id = self.take_chunk(class, now)?;
+        self.write_front(id, args, now, Place::default());
+        Some(id)
     }
 
     /// Header, flags and key of an item without a value.

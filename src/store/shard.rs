@@ -333,7 +333,8 @@ impl Shard {
         let line = self.line(id);
         self.counts.classes[line].delete_hits += 1;
         if self.journal.observed {
-            self.note_delete(id);
+            let gone = self.deletion(id);
+            self.journal.push(gone);
         }
         self.remove(id, hash);
         Deleted::Deleted

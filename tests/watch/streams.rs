@@ -142,12 +142,19 @@ fn a_delete_that_succeeds_is_a_deletions_line() {
         ("delete k\r\n", "DELETED\r\n"),
         ("set l 0 0 3\r\nabc\r\n", "STORED\r\n"),
         ("delete l noreply\r\nget l\r\n", "END\r\n"),
+        // Emptied is deleted, marked stale is not (PROTOCOL 2.4).
+        ("set m 0 0 4\r\nabcd\r\n", "STORED\r\n"),
+        ("md m I\r\n", "HD\r\n"),
+        ("md m I x\r\n", "HD\r\n"),
+        ("set m 0 0 4\r\nabcd\r\n", "STORED\r\n"),
+        ("md m x\r\n", "HD\r\n"),
     ]);
     expect_lines(
         &mut watcher,
         &[
             "type=deleted key=k cmd=delete clsid=1 size=5",
             "type=deleted key=l cmd=delete clsid=1 size=3",
+            "type=deleted key=m cmd=md clsid=1 size=4",
         ],
     );
 }
