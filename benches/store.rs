@@ -1,6 +1,9 @@
 //! What the store costs a request, without sockets or parsing: gets that hit or miss in a store
-//! that fits the processor's cache and in one that does not, sets of every fate, and two threads
-//! on one shard or on many.
+//! that fits the processor's cache and in one that does not, sets of every fate, two threads on one
+//! shard or on many, and what that says of more.
+
+#[path = "store/scaling.rs"]
+mod scaling;
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -196,5 +199,5 @@ fn group<'c>(c: &'c mut Criterion, name: &str) -> BenchmarkGroup<'c, WallTime> {
     group
 }
 
-criterion_group!(benches, gets, sets, two_threads);
+criterion_group!(benches, gets, sets, two_threads, scaling::measure);
 criterion_main!(benches);

@@ -51,6 +51,13 @@
 //! batch of 32 keys should not take 32 locks. Weighed: memcached's item, LRU and slab locks (an
 //! order to keep), and messages between cores (a wake-up a hop).
 //!
+//! **What cores share.** A request reads the clock, the switches, the settings and the tables of
+//! shards and workers, which are written once a second at most, and writes its shard (its lock, and
+//! the index's shape beside it) and its worker's counters. Both kinds stand 128 bytes apart, as
+//! asserted where they are declared; what is counted across shards (pages, uploads, pins) is
+//! touched only when a chunk cannot be had from the shard's own. Who asks for it has each worker on
+//! a core of its own (`-o worker_cpus`).
+//!
 //! **Ids, not pointers.** An item is named by 32 bits: page and offset in units of 8 bytes. Links
 //! cost half, items can move (page moves, later a warm restart), and a wrong id is a wrong answer,
 //! never a wild pointer.
@@ -69,7 +76,8 @@
 //!
 //! **Copies.** A value up to 64 KiB is copied once in and once out under its shard's lock. A longer
 //! one is received into an unlinked chain of chunks as it arrives, and sent in slices from a
-//! *pinned* chain: replaced or deleted meanwhile, it stays until its reader is done.
+//! *pinned* chain: replaced or deleted meanwhile, it stays until its reader is done. A lone worker,
+//! whose locks nobody waits for, has the kernel copy from and to the chunks (`server/direct.rs`).
 //!
 //! **Expiry.** A dead item goes when it is met, or in its second, by a timing wheel whose slots
 //! name pages and whose places in a page are found by a byte for each chunk: what it costs follows

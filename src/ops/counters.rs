@@ -7,6 +7,10 @@ use super::watch::WatchTotals;
 use crate::store::times::{self, Times};
 use crate::sync::{AtomicU64, Ordering::Relaxed};
 
+/// Workers write their counts at every request, so no two of them may share what a processor
+/// fetches at a time: two lines.
+const _: () = assert!(align_of::<WorkerCounters>() == 128);
+
 /// A count with one writer: a plain load and store, no locked instruction.
 #[derive(Debug, Default)]
 pub struct Count(AtomicU64);

@@ -48,8 +48,10 @@ pub struct Shared {
     turns_before: Mutex<Times>,
 }
 
-/// Written by the accepting thread only.
+/// Written by the accepting thread only; apart from the clock and the switches beside it, which
+/// every request reads.
 #[derive(Default)]
+#[repr(align(128))]
 pub struct ListenerCounters {
     /// Clients' connections opened since start; listening sockets are added by the statistics.
     pub total_connections: AtomicU64,

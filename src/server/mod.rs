@@ -44,6 +44,7 @@ use mio::Poll;
 use crate::ops::config::{Config, Dialect};
 use crate::ops::shared::Shared;
 use crate::store::Store;
+use crate::sys::cpu;
 use crate::sys::signal::{Signal, Signals};
 use common::Common;
 use errands::Errands;
@@ -137,6 +138,7 @@ impl Threads {
         (bound, datagrams): (Vec<(sockets::Bound, Dialect)>, &[UdpSocket]),
         signals: &Signals,
     ) -> io::Result<Self> {
+        check_cores(&config.worker_cpus)?;
         let clock = clock::Clock::start();
         let shared = Shared::new(&config, clock::unix_now());
         let store = Store::new(config.store.clone())?.timed(clock::ticks);
@@ -168,7 +170,11 @@ impl Threads {
         for (index, (poll, inbox)) in polls.into_iter().enumerate() {
             let udp = Udp::new(datagrams, &budget, &common.config, poll.registry())?;
             let worker = Worker::new(Arc::clone(&common), index, (poll, inbox), udp);
+            let core = common.config.worker_cpus.iter().cycle().nth(index).copied();
             workers.push(spawn(format!("worker-{index}"), move || {
+                if let Some(Err(error)) = core.map(cpu::pin_current_thread) {
+                    log::warn!("worker {index} runs on any core: {error}");
+                }
                 worker.run().expect("a worker's poll works");
             })?);
         }
@@ -202,6 +208,18 @@ impl Threads {
         drop(self.maintained);
         join(self.maintainer);
     }
+}
+
+/// The cores that workers are to be pinned to are there, and ours to use.
+fn check_cores(asked: &[usize]) -> io::Result<()> {
+    if asked.is_empty() {
+        return Ok(());
+    }
+    let ours = cpu::allowed_cores()?;
+    let Some(core) = asked.iter().find(|core| !ours.contains(core)) else { return Ok(()) };
+    let ours: Vec<String> = ours.iter().map(usize::to_string).collect();
+    let reason = format!("-o worker_cpus: no core {core} for us; allowed: {}", ours.join(", "));
+    Err(io::Error::new(io::ErrorKind::InvalidInput, reason))
 }
 
 fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {

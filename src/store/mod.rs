@@ -266,6 +266,10 @@ struct Slot {
     shape: AtomicU64,
 }
 
+/// What requests write that others read: a shard's lock, and its shape beside it. Two such are
+/// never nearer than processors fetch, which is two lines at a time.
+const _: () = assert!(align_of::<Slot>() == 128 && size_of::<Slot>().is_multiple_of(128));
+
 impl Slot {
     fn publish(&self, shard: &Shard) {
         let shape = shard.index.shape();

@@ -74,6 +74,9 @@ pub fn ticks() -> u64 {
     0
 }
 
+/// Cores that can be named: those of the kernel's set.
+pub const CORES_MAX: usize = libc::CPU_SETSIZE as usize;
+
 /// How many cores are online, at least 1; not narrowed by the caller's affinity.
 pub fn core_count() -> usize {
     // SAFETY: sysconf takes a number and touches no memory of ours.
@@ -81,11 +84,28 @@ pub fn core_count() -> usize {
     usize::try_from(count).unwrap_or(1).max(1)
 }
 
+/// The cores that the calling thread may run on, counted from 0, rising.
+///
+/// # Errors
+/// The kernel's, which has none for a machine of up to 1024 cores.
+pub fn allowed_cores() -> std::io::Result<Vec<usize>> {
+    // SAFETY: a cpu_set_t is an array of integers, for which all zeroes is a value.
+    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer and size describe `set`, to which the kernel writes; 0 is this thread.
+    let result = unsafe { libc::sched_getaffinity(0, size_of_val(&set), &raw mut set) };
+    if result != 0 {
+        return Err(std::io::Error::last_os_error());
+    }
+    // SAFETY: `core` is below the size of the set.
+    let is_set = |&core: &usize| unsafe { libc::CPU_ISSET(core, &set) };
+    Ok((0..CORES_MAX).filter(is_set).collect())
+}
+
 /// Lets the calling thread run on `core` (counted from 0) only. What it spawns afterwards, threads
 /// and processes, inherits that. Fails if there is no such core, or it is not ours to use.
 pub fn pin_current_thread(core: usize) -> std::io::Result<()> {
     // `CPU_SET` would index out of its array.
-    if core >= libc::CPU_SETSIZE as usize {
+    if core >= CORES_MAX {
         return Err(std::io::ErrorKind::InvalidInput.into());
     }
     // SAFETY: a cpu_set_t is an array of integers, for which all zeroes is a value.
@@ -134,8 +154,10 @@ mod tests {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 // A container may own only some of the cores.
-                (0..core_count()).find(|&core| pin_current_thread(core).is_ok()).unwrap();
+                let ours = allowed_cores().unwrap();
+                ours.iter().for_each(|&core| pin_current_thread(core).unwrap());
                 assert_eq!(std::thread::available_parallelism().unwrap().get(), 1);
+                assert_eq!(allowed_cores().unwrap().len(), 1);
                 assert!(pin_current_thread(libc::CPU_SETSIZE as usize).is_err());
                 assert!(pin_current_thread(usize::MAX).is_err());
             });

@@ -45,6 +45,41 @@ fn root_without_u_becomes_someone_else_and_says_so() {
     assert!(uid.iter().chain(&gid).all(|id| *id != 0), "{uid:?} {gid:?}");
 }
 
+/// The numbers of the cores that a thread may run on, as the kernel lists them.
+fn cores(thread: &Path) -> String {
+    let status = std::fs::read_to_string(thread.join("status")).expect("it runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    line.expect("a line").trim().to_owned()
+}
+
+#[test]
+fn workers_stay_on_the_cores_they_are_given() {
+    let ours = cores(Path::new("/proc/self"));
+    let first = ours.split(['-', ',']).next().expect("a core");
+    let server = Server::with(&["-t", "2", "-o", &format!("worker_cpus={first}")]);
+    // A connection each: when both are answered, both workers run.
+    let mut clients = [server.client(), server.client()];
+    clients.iter_mut().for_each(|c| _ = c.send("get k\r\n").expect("END\r\n"));
+    let threads = std::fs::read_dir(format!("/proc/{}/task", server.pid())).expect("it runs");
+    let mut pinned = 0;
+    for thread in threads {
+        let path = thread.expect("a thread").path();
+        let name = std::fs::read_to_string(path.join("comm")).expect("it runs");
+        let worker = name.starts_with("worker-");
+        assert_eq!(cores(&path), if worker { first } else { &ours }, "{name}");
+        pinned += usize::from(worker);
+    }
+    assert_eq!(pinned, 2);
+}
+
+#[test]
+fn a_core_that_is_not_there_is_named_with_those_that_are() {
+    let run = slabd(&["-l", "127.0.0.1", "-p", "-1", "-u", "root", "-o", "worker_cpus=1023"]);
+    assert_ne!(run.code, 0);
+    let expected = "-o worker_cpus: no core 1023 for us; allowed: ";
+    assert!(run.err.contains(expected), "{run:?}");
+}
+
 #[test]
 fn u_root_stays_root() {
     if root() {

@@ -314,6 +314,7 @@ fn defaults() -> Config {
         verbosity: 0,
         pid_file: None,
         threads: 4,
+        worker_cpus: Vec::new(),
         requests_per_event: None,
         backlog: 1024,
         dialect: Dialect::Auto,

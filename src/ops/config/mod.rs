@@ -113,6 +113,9 @@ pub struct Config {
     pub pid_file: Option<PathBuf>,
     /// -t
     pub threads: usize,
+    /// Cores that workers are pinned to, one each, from the front again when there are more
+    /// workers; none: the system chooses.
+    pub worker_cpus: Vec<usize>,
     /// -R as given; `None`: turns are capped by bytes only.
     pub requests_per_event: Option<u32>,
     /// -b

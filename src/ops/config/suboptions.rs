@@ -44,7 +44,7 @@
 //! | ssl_*, ext_*, proxy_* | refused | TLS, external storage and the proxy |
 //!
 //! slabd's own: strict_framing, request_timeout, body_timeout, write_timeout, tcp_user_timeout,
-//! udp_public, udp_rate, memory_total.
+//! udp_public, udp_rate, memory_total, worker_cpus.
 
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
@@ -52,6 +52,7 @@ use std::ops::RangeInclusive;
 use super::error::{ConfigError, EXIT_FAILURE, EXIT_USAGE};
 use super::{Config, number, unsupported};
 use crate::store::Background;
+use crate::sys::cpu::CORES_MAX;
 
 /// memory_total in MiB. The lower end is what the program takes with one thread and small items;
 /// `Config::share_total` says what it must be with more.
@@ -66,6 +67,7 @@ const HELP: &[(&str, &str, &str)] = &[
     ("write_timeout", "S", "seconds a reply may wait to be read; 0: any time (default: 60)"),
     ("tcp_user_timeout", "S", "seconds until a vanished peer is given up; 0: system (default: 60)"),
     ("memory_total", "MB", "all memory of the process, instead of -m; items get what is left"),
+    ("worker_cpus", "A-B+C", "cores that workers are pinned to, such as 0-3+8 (default: any)"),
     ("strict_framing", "", "close a client whose storage command has an unreadable length"),
     ("udp_public", "", "with -U: UDP may be reached from other hosts; read the README first"),
     ("udp_rate", "KIB", "KiB a second one address may be sent by UDP; 0: any (default: 1024)"),
@@ -286,6 +288,7 @@ impl SubOptions {
             "worker_logbuf_size" => {
                 config.worker_logbuf = (sub.whole(LOG_BUFFER_KIB, "")? as usize) << 10;
             }
+            "worker_cpus" => config.worker_cpus = cores(sub)?,
             "slab_sizes" => config.store.slab_sizes = slab_sizes(sub)?,
             "slab_chunk_max" => {
                 config.store.slab_chunk_max = slab_chunk_max(sub)?;
@@ -405,6 +408,27 @@ fn slab_chunk_max(sub: Sub<'_>) -> Result<u32, ConfigError> {
         None => "could not parse argument to slab_chunk_max",
     };
     Err(sub.error(message, "KiB, 1 to 1024"))
+}
+
+/// Cores and ranges of them, joined by `+`: a comma would end the sub-option. Whether the machine
+/// has them is seen at the start.
+fn cores(sub: Sub<'_>) -> Result<Vec<usize>, ConfigError> {
+    let allowed = format!("cores from 0 to {} or ranges, joined by +: 0-3+8", CORES_MAX - 1);
+    let wrong = || sub.error("could not parse argument to worker_cpus", &allowed);
+    let core = |text| {
+        let number = number::digits(text).and_then(|number| usize::try_from(number).ok());
+        number.filter(|&number| number < CORES_MAX).ok_or_else(wrong)
+    };
+    let mut cores = Vec::new();
+    for part in sub.value()?.split('+') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let range = core(first)?..=core(last)?;
+        if range.is_empty() {
+            return Err(wrong());
+        }
+        cores.extend(range);
+    }
+    Ok(cores)
 }
 
 /// The list as numbers; how they must agree is checked when all options are known.

@@ -130,6 +130,8 @@ impl Settings<'_, '_, '_> {
         self.stat("write_timeout", config.write_timeout_s);
         self.stat("tcp_user_timeout", config.tcp_user_timeout_s);
         self.stat("memory_total", config.memory_total);
+        let cores: Vec<String> = config.worker_cpus.iter().map(usize::to_string).collect();
+        self.stat("worker_cpus", if cores.is_empty() { "any".to_owned() } else { cores.join("+") });
         self.switch("strict_framing", config.strict_framing);
         self.switch("udp_public", config.udp_public);
         self.stat("udp_rate", config.udp_rate_kib);

@@ -239,8 +239,8 @@ fn settings_show_every_field_and_others_in_their_place() {
         warm_max_factor 2.00,temp_lru no,temporary_ttl 61,idle_timeout 0,\
         watcher_logbuf_size 262144,worker_logbuf_size 65536,track_sizes no,\
         client_flags_size 4,request_timeout 60,body_timeout 60,write_timeout 60,\
-        tcp_user_timeout 60,memory_total 0,strict_framing no,udp_public no,udp_rate 1024,\
-        lru_probation yes,of_our_own 1";
+        tcp_user_timeout 60,memory_total 0,worker_cpus any,strict_framing no,udp_public no,\
+        udp_rate 1024,lru_probation yes,of_our_own 1";
     let lines = lines(settings, &config, &shared, &store());
     assert_eq!(lines, expected.split(',').collect::<Vec<_>>());
 }
