@@ -36,7 +36,7 @@ usage: cargo bench --bench wire -- [OPTIONS] [MODE]
   --seed N               of the keys drawn (1)
   --big                  also the key set of more than 4 GiB, one server at a time, among them
                          no-huge and no-prefetch
-  --quick                a smoke run below half a minute; its figures mean little
+  --quick                a smoke run of half a minute; its figures mean little
   --items N              for memory (2000000)
   --idle N               connections for idle and connections (10000)
   --half                 also latencies at half of what the slowest cache can answer, counted from
