@@ -73,6 +73,9 @@
 //! **Batches.** All requests that arrived are parsed, their index buckets prefetched, then their
 //! items, then they run; all connections ready in one poll share the stage. Two system calls serve
 //! a lone request: one read, one write; a short read means that the socket is empty.
+//! A pipeline of lookups that are alike but for the key, as clients send for a quiet multi-get, is
+//! recognised by its bytes (`protocol/repeat.rs`): one of them is parsed and goes through the
+//! dispatch, the others follow it at the price of a key in a list.
 //!
 //! **Copies.** A value up to 64 KiB is copied once in and once out under its shard's lock. A longer
 //! one is received into an unlinked chain of chunks as it arrives, and sent in slices from a

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::{ClientState, Context, Next, exptime};
 use crate::protocol::limits::VALUE_IN_BUFFER_MAX;
-use crate::protocol::{Fetch, Refusal, Reply, Style};
+use crate::protocol::{Binary, Exptime, Refusal, Reply, Style};
 use crate::store::{KeyHash, Session};
 
 /// Look one key up, and answer even if it is not there. A long value is pinned: then the request is
@@ -14,16 +14,16 @@ pub(super) fn fetch(
     cx: &Context<'_>,
     session: &mut Session<'_>,
     client: &mut ClientState,
-    asked: &Fetch<'_>,
-    style: Style<'_>,
-    hash: KeyHash,
+    (key, hash): (&[u8], KeyHash),
+    touch: Option<Exptime>,
+    to: Binary,
     out: &mut Vec<u8>,
 ) -> Next {
     if std::mem::take(&mut client.resume_at) != 0 {
         return Next::Continue;
     }
-    let key = asked.key;
-    let touch = asked.touch.map(|e| exptime::deadline(e, cx.now, cx.shared.epoch_unix));
+    let style = Style::Binary(to);
+    let touch = touch.map(|e| exptime::deadline(e, cx.now, cx.shared.epoch_unix));
     let mut reply = Reply::new(style, out);
     let found = session.get(key, hash, touch, cx.now, |mut hit| {
         let (flags, cas, len) = (hit.flags(), hit.cas(), hit.len());

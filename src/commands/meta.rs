@@ -5,7 +5,7 @@
 
 use super::{ClientState, Context, Next, exptime};
 use crate::protocol::limits::VALUE_IN_BUFFER_MAX;
-use crate::protocol::{Exptime, Fetch, Flags, Plain, Reply, Shown, Style, Ttl, mask};
+use crate::protocol::{Exptime, Flags, Plain, Reply, Shown, Style, Ttl, mask};
 use crate::store::{Deadline, FetchArgs, Hit, KeyHash, PinId, Session};
 
 /// Flags of lookups that do nothing to the item, or show of it what it has not always, or have its
@@ -28,13 +28,13 @@ struct Deeds {
 
 impl Deeds {
     #[inline]
-    fn of(cx: &Context<'_>, asked: &Fetch<'_>, flags: &Flags<'_>) -> Self {
+    fn of(cx: &Context<'_>, flags: &Flags<'_>) -> Self {
         if !flags.meets(mask(b"TNR")) {
             return Deeds::default();
         }
         let deadline = |e: Exptime| exptime::deadline(e, cx.now, cx.shared.epoch_unix);
         Deeds {
-            touch: asked.touch.map(deadline),
+            touch: flags.exptime(b'T').map(deadline),
             vivify: flags.exptime(b'N').map(deadline),
             recache: flags.exptime(b'R').map(deadline),
             touch_then_recache: flags.in_order(b'T', b'R'),
@@ -97,8 +97,8 @@ pub(super) fn fetch(
     cx: &Context<'_>,
     session: &mut Session<'_>,
     client: &mut ClientState,
-    (asked, flags): (&Fetch<'_>, &Flags<'_>),
-    hash: KeyHash,
+    (key, hash): (&[u8], KeyHash),
+    flags: &Flags<'_>,
     out: &mut Vec<u8>,
 ) -> Next {
     if client.resume_at != 0 {
@@ -106,8 +106,8 @@ pub(super) fn fetch(
         return Next::Continue;
     }
     let found = match flags.meets(PECULIAR) {
-        false => look_up(cx, session, (asked.key, hash), flags, out),
-        true => look_closely(cx, session, (asked, hash), flags, out),
+        false => look_up(cx, session, (key, hash), flags, out),
+        true => look_closely(cx, session, (key, hash), flags, out),
     };
     match found {
         Some(None) => Next::Continue,
@@ -116,7 +116,7 @@ pub(super) fn fetch(
             Next::SendPinned(pin)
         }
         None => {
-            Reply::new(Style::Meta(*flags), out).miss(asked.key);
+            Reply::new(Style::Meta(*flags), out).miss(key);
             Next::Continue
         }
     }
@@ -149,12 +149,11 @@ fn look_up(
 fn look_closely(
     cx: &Context<'_>,
     session: &mut Session<'_>,
-    (asked, hash): (&Fetch<'_>, KeyHash),
+    (key, hash): (&[u8], KeyHash),
     flags: &Flags<'_>,
     out: &mut Vec<u8>,
 ) -> Option<Option<PinId>> {
-    let key = asked.key;
-    let deeds = Deeds::of(cx, asked, flags);
+    let deeds = Deeds::of(cx, flags);
     let args = FetchArgs {
         touches: deeds.touch.is_some(),
         no_bump: flags.has(b'u'),

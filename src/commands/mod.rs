@@ -133,12 +133,12 @@ pub fn repeat(
             let reply = Reply::new(asked.style, out);
             get::one::<{ get::REPEATED }>(cx, session, client, (key, hash), None, reply)
         }
-        (Command::Fetch(asked), Style::Meta(flags)) => {
-            meta::fetch(cx, session, client, (&Fetch { key, ..*asked }, flags), hash, out)
+        (Command::Fetch(_), Style::Meta(flags)) => {
+            meta::fetch(cx, session, client, (key, hash), flags, out)
         }
         (Command::Fetch(asked), &Style::Binary(to)) => {
-            let style = Style::Binary(Binary { opaque: repeat.opaque, ..to });
-            binary::fetch(cx, session, client, &Fetch { key, ..*asked }, style, hash, out)
+            let to = Binary { opaque: repeat.opaque, ..to };
+            binary::fetch(cx, session, client, (key, hash), asked.touch, to, out)
         }
         _ => execute(cx, session, client, &asked.repeated(repeat), Some(hash), out),
     }
@@ -194,11 +194,14 @@ fn dispatch(
             session.release(); // what operators ask concerns every shard
             admin::admin(cx, asked, style, out)
         }
-        Command::Fetch(ref asked) => match style {
-            Style::Meta(ref flags) => {
-                meta::fetch(cx, session, client, (asked, flags), hash(asked.key), out)
+        Command::Fetch(Fetch { key, touch }) => match style {
+            Style::Binary(to) => {
+                binary::fetch(cx, session, client, (key, hash(key)), touch, to, out)
             }
-            _ => binary::fetch(cx, session, client, asked, style, hash(asked.key), out),
+            Style::Meta(ref flags) => {
+                meta::fetch(cx, session, client, (key, hash(key)), flags, out)
+            }
+            Style::Text { .. } => unreachable!("text looks up lists"),
         },
         Command::Debug { key } => meta::debug(cx, session, key, style, hash(key), out),
         Command::Noop => {

@@ -31,8 +31,7 @@ pub(super) fn get<'a>(frame: Frame<'a>, rest: &'a [u8]) -> Parsed<'a> {
     if has_long_opaque(&flags) {
         return frame.refuse(ClientError::OpaqueTooLong, false);
     }
-    let touch = flags.exptime(b'T');
-    frame.styled(Command::Fetch(Fetch { key, touch }), Style::Meta(flags))
+    frame.styled(Command::Fetch(Fetch { key, touch: None }), Style::Meta(flags))
 }
 
 /// `md <key> <flag>*`

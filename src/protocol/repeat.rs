@@ -5,7 +5,7 @@
 //! [`Request::repeated`] says what that is. Where it finds nothing, nothing is said.
 
 use super::limits::KEY_MAX;
-use super::{Command, Fetch, Request, Style, binary, token};
+use super::{Command, Fetch, Request, Style, binary, mask, token};
 
 /// A lookup of one key, as the shape of others.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +27,10 @@ pub struct Repeat<'a> {
     pub opaque: u32,
 }
 
+/// Flags of meta that no two lookups share: who sends opaques sends each once, and looking for the
+/// same again would be in vain. A key in base64 is still to be decoded.
+const UNLIKE: u32 = mask(b"Ob");
+
 const GET: &[u8; 4] = b"get ";
 const META: &[u8; 3] = b"mg ";
 
@@ -40,8 +44,7 @@ impl<'a> Pattern<'a> {
             (Command::Get(get), Style::Text { .. }) => {
                 tail(GET, get.keys.only()?).map(Pattern::Get)
             }
-            // What came in base64 is still to be decoded.
-            (Command::Fetch(asked), Style::Meta(flags)) if !flags.base64_key => {
+            (Command::Fetch(asked), Style::Meta(flags)) if !flags.meets(UNLIKE) => {
                 tail(META, asked.key).map(Pattern::Meta)
             }
             (Command::Fetch(Fetch { touch: None, .. }), Style::Binary(to)) => {
@@ -152,7 +155,7 @@ mod tests {
             ["get a\n", "get b\n"],
             ["mg a v q\r\n", "mg b v q\r\n"],
             ["mg a\r\n", "mg b\r\n"],
-            ["mg a  k v q O12345678\r\n", "mg b  k v q O12345678\r\n"],
+            ["mg a  k v q T12345678\r\n", "mg b  k v q T12345678\r\n"],
         ] {
             assert!(repeats(format!("{first}{second}").as_bytes()), "{first:?}");
             assert!(repeats(format!("{first}{second}mn\r\n").as_bytes()), "{first:?}");
@@ -186,6 +189,7 @@ mod tests {
             "mg a v q\r\nmg b q v\r\n",
             "mg a v q\r\nmg b\r\nmg c v q\r\n",
             "mg a O1\r\nmg b O2\r\n",
+            "mg a O1\r\nmg b O1\r\n",
             "mg YQ== b\r\nmg YQ== b\r\n",
             "md a q\r\nmd b q\r\n",
             &long,

@@ -229,12 +229,12 @@ pub struct Get<'a> {
     pub touch: Option<Exptime>,
 }
 
-/// A lookup of one key. Of meta, `N` `R` `C` `E` and `u` are read from the flags.
+/// A lookup of one key. Of meta, `T` `N` `R` `C` `E` and `u` are read from the flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fetch<'a> {
     /// 1 to 250 bytes.
     pub key: &'a [u8],
-    /// Also set this expiry.
+    /// Binary: also set this expiry.
     pub touch: Option<Exptime>,
 }
 

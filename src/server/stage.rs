@@ -3,8 +3,8 @@
 //!
 //! ```text
 //! begin    read once into the worker's area (or into the connection's own buffer)
-//! plan     parse what is whole, hash the keys
-//! serve    execute in order; prefetches run ahead over the keys of all connections
+//! plan     parse what is whole, hash the keys (plan.rs)
+//! serve    execute in order; prefetches run ahead over the keys of all connections (visit.rs)
 //! send     one write a connection
 //! settle   keep what was not used; say what the connection waits for
 //! ```
