@@ -2,7 +2,7 @@
 
 use super::stream::Producer;
 use super::{Context, Next};
-use crate::protocol::{Classes, ClientError, Crawler, DumpFormat, Lru, Reply, Slabs};
+use crate::protocol::{Classes, ClientError, Crawler, DumpFormat, Lru, LruMode, Reply, Slabs};
 use crate::store::Reassigned;
 
 /// Seconds that slab_automove_window may be.
@@ -76,9 +76,11 @@ pub(super) fn lru(cx: &Context<'_>, lru: Lru, reply: &mut Reply<'_>) {
             "OK"
         }
         _ if !maintained => "ERROR",
-        Lru::Mode { segmented } => {
-            // memcached's either way; the probation is for who asks for neither.
-            cx.store.tune(|tuning| (tuning.segmented, tuning.probation) = (segmented, false));
+        Lru::Mode(mode) => {
+            cx.store.tune(|tuning| {
+                tuning.segmented = mode != LruMode::Flat;
+                tuning.probation = mode == LruMode::Probation;
+            });
             "OK"
         }
         Lru::TempTtl(ttl) => {

@@ -32,13 +32,21 @@ pub enum Lru {
         /// Of COLD's age.
         warm_factor: Float,
     },
-    /// `mode segmented`, or `mode flat`.
-    Mode {
-        /// Four queues.
-        segmented: bool,
-    },
+    /// `mode …`
+    Mode(LruMode),
     /// `temp_ttl <seconds>`; negative: no such queue.
     TempTtl(i32),
+}
+
+/// How a class decides what goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LruMode {
+    /// memcached's one queue.
+    Flat,
+    /// memcached's four queues.
+    Segmented,
+    /// slabd's own: newcomers are on probation.
+    Probation,
 }
 
 /// `lru_crawler …`

@@ -44,6 +44,37 @@ fn what_builds_without_it_do_not_know_is_an_error() {
     ]);
 }
 
+#[test]
+fn the_probation_comes_back_when_it_is_asked_for() {
+    let server = Server::start();
+    let mut c = server.client();
+    // Where an item stands that is alone: on probation it waits in HOT; memcached's segments let it
+    // drift to COLD, since it is more than HOT's share; in flat mode there is only COLD.
+    let steps = [
+        ("probation", "yes", "yes", "hot"),
+        ("flat", "no", "no", "cold"),
+        ("segmented", "yes", "no", "cold"),
+        ("flat", "no", "no", "cold"),
+        ("probation", "yes", "yes", "hot"),
+    ];
+    for (mode, segmented, probation, queue) in steps {
+        c.send(format!("lru mode {mode}\r\n")).expect("OK\r\n");
+        let settings = c.stats("settings");
+        assert_eq!(settings["lru_segmented"], segmented, "{mode}");
+        assert_eq!(settings["lru_probation"], probation, "{mode}");
+        c.send(format!("flush_all\r\nset {mode} 0 0 1\r\nx\r\n")).expect("OK\r\nSTORED\r\n");
+        server.eventually("it stands where the mode has it", |s| {
+            let items = s.client().stats("items");
+            let there = items.iter().filter(|(_, count)| *count == "1").map(|(name, _)| name);
+            let (name, all) = (format!(":number_{queue}"), s.stat("curr_items"));
+            all == 1 && there.into_iter().any(|one| one.ends_with(&name))
+        });
+    }
+    c.send("lru tune 20 40 0.2 2\r\n").expect("OK\r\n");
+    assert_eq!(c.stats("settings")["lru_probation"], "no");
+    c.send("lru mode probationary\r\n").expect("ERROR\r\n");
+}
+
 /// A crawl finds what nobody asks for.
 #[test]
 fn a_crawl_reaps_flushed_items() {

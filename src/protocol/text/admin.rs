@@ -7,7 +7,7 @@
 use super::Frame;
 use crate::protocol::token::{self, Words};
 use crate::protocol::{Admin, ClientError, Command, Parsed};
-use crate::protocol::{Classes, Crawler, DumpFormat, Float, Lru, Slabs};
+use crate::protocol::{Classes, Crawler, DumpFormat, Float, Lru, LruMode, Slabs};
 
 /// Words behind the command word that any of these commands looks at, one more than it takes.
 const WORDS_MAX: usize = 6;
@@ -81,11 +81,14 @@ fn lru(args: &[&[u8]]) -> Answer {
             hot_factor: float(hot_factor)?,
             warm_factor: float(warm_factor)?,
         },
-        [sub, mode, ..] if means(sub, "mode") && means(mode, "flat") => {
-            Lru::Mode { segmented: false }
-        }
-        [sub, mode, ..] if means(sub, "mode") && means(mode, "segmented") => {
-            Lru::Mode { segmented: true }
+        [sub, mode, ..] if means(sub, "mode") => {
+            let modes = [
+                ("flat", LruMode::Flat),
+                ("segmented", LruMode::Segmented),
+                ("probation", LruMode::Probation),
+            ];
+            let known = modes.into_iter().find(|(name, _)| means(mode, name));
+            Lru::Mode(known.ok_or(unknown)?.1)
         }
         [sub, ttl, ..] if !means(sub, "tune") && means(sub, "temp_ttl") => {
             Lru::TempTtl(token::i32(ttl).ok_or(unknown)?)
@@ -196,8 +199,9 @@ mod tests {
         let tuned =
             Lru::Tune { hot_pct: 10, warm_pct: 20, hot_factor: real(0.1), warm_factor: real(2.0) };
         accepts("lru tune 10 20 0.1 2", Admin::Lru(tuned));
-        accepts("lru mode flat", Admin::Lru(Lru::Mode { segmented: false }));
-        accepts("lru mode segmented", Admin::Lru(Lru::Mode { segmented: true }));
+        accepts("lru mode flat", Admin::Lru(Lru::Mode(LruMode::Flat)));
+        accepts("lru mode segmented", Admin::Lru(Lru::Mode(LruMode::Segmented)));
+        accepts("lru mode probation", Admin::Lru(Lru::Mode(LruMode::Probation)));
         accepts("lru temp_ttl -1", Admin::Lru(Lru::TempTtl(-1)));
         let bad = ["lru", "lru mode", "lru mode x", "lru temp_ttl", "lru temp_ttl x", "lru tune 1"];
         bad.iter().for_each(|line| refuses(line, ClientError::UnknownCommand));
