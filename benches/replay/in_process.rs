@@ -13,10 +13,13 @@ use crate::workloads::{Request, Requests};
 
 /// The daemon's clock when it starts.
 const CLOCK_BEGIN_S: u64 = 62;
-/// Rounds of upkeep, their steps, and the pause between two steps: as the daemon's maintainer.
-const ROUND_MS: u64 = 100;
-const STEP_MS: u64 = 1;
-const ROUND_STEPS_MAX: u32 = 16;
+/// Rounds of upkeep, and the time from one step of freeing what is dead, or of moving a page, to
+/// the next: as the daemon's maintainer.
+const ROUND_US: u64 = 100_000;
+const CLEAN_US: u64 = 300;
+const MOVE_US: u64 = 1_000;
+/// What expired longer ago than so many seconds should be gone.
+const GONE_S: u32 = 2;
 /// A longer value is received in pieces, as the daemon does.
 const SET_AT_ONCE_MAX: usize = 64 << 10;
 /// Seed of the key hash: any, but the same each time.
@@ -26,6 +29,8 @@ const HASH_SEED: u64 = 1;
 pub struct Outcome {
     pub score: Score,
     pub stats: StoreStats,
+    /// Bytes of what had expired two seconds before and was still there, at most.
+    pub expired_bytes: u64,
 }
 
 /// The daemon's configuration of its store at `-m memory_mb`, with further options.
@@ -52,6 +57,8 @@ pub fn play(requests: Requests, pace: Pace, config: StoreConfig) -> io::Result<O
         value: Vec::new(),
         now: CLOCK_BEGIN_S as u32,
         score: Score::default(),
+        expires: false,
+        expired_bytes: 0,
     };
     let mut windows = Windows::new(requests, pace);
     let (mut window, mut missed) = (Vec::with_capacity(WINDOW_MAX), Vec::new());
@@ -65,7 +72,8 @@ pub fn play(requests: Requests, pace: Pace, config: StoreConfig) -> io::Result<O
         }
         missed.iter().for_each(|request| player.set(request));
     }
-    Ok(Outcome { score: player.score, stats: player.store.stats(player.now) })
+    let (score, expired_bytes) = (player.score, player.expired_bytes);
+    Ok(Outcome { score, stats: player.store.stats(player.now), expired_bytes })
 }
 
 struct Player {
@@ -76,12 +84,20 @@ struct Player {
     value: Vec<u8>,
     now: u32,
     score: Score,
+    /// Something will expire.
+    expires: bool,
+    /// See [`Outcome::expired_bytes`].
+    expired_bytes: u64,
 }
 
 impl Player {
     fn tick(&mut self, clock_ms: u64) {
         self.upkeep.run_until(&self.store, clock_ms);
-        self.now = second(clock_ms);
+        let before = std::mem::replace(&mut self.now, second(clock_ms));
+        if self.expires && before != self.now {
+            let bytes = expired_bytes(&self.store, self.now);
+            self.expired_bytes = self.expired_bytes.max(bytes);
+        }
     }
 
     fn get(&mut self, request: &Request) -> bool {
@@ -101,6 +117,7 @@ impl Player {
             0 => 0,
             ttl_s => self.now.saturating_add(ttl_s),
         };
+        self.expires |= deadline != 0;
         let (hash, rare) = (self.store.hash(&key), SetRare::default());
         let (mode, compare, flags) = (SetMode::Set, None, 0);
         let args = SetArgs { key: &key, hash, flags, deadline, mode, compare, rare };
@@ -136,26 +153,48 @@ fn second(clock_ms: u64) -> u32 {
 /// Does what the daemon's maintainer would have done by a given time.
 #[derive(Default)]
 struct Upkeep {
-    clock_ms: u64,
-    next_round_ms: u64,
-    steps: u32,
-    tending: bool,
+    clock_us: u64,
+    round_us: u64,
+    move_us: u64,
+    cleaning: bool,
     moving: bool,
 }
 
 impl Upkeep {
     fn run_until(&mut self, store: &Store, clock_ms: u64) {
-        while self.clock_ms <= clock_ms {
-            if self.clock_ms >= self.next_round_ms {
-                self.next_round_ms = self.clock_ms + ROUND_MS;
-                (self.steps, self.tending) = (0, true);
+        while self.clock_us <= clock_ms * 1_000 {
+            let (at, now) = (self.clock_us, second(self.clock_us / 1_000));
+            let begins = at >= self.round_us;
+            if begins {
+                self.round_us = at + ROUND_US;
+                self.cleaning = store.maintain(now);
+            } else if self.cleaning {
+                self.cleaning = store.clean(now);
             }
-            let now = second(self.clock_ms);
-            self.steps += 1;
-            self.tending = self.tending && self.steps <= ROUND_STEPS_MAX && store.maintain(now);
-            self.moving = store.move_pages(now);
-            let busy = self.tending || self.moving;
-            self.clock_ms = if busy { self.clock_ms + STEP_MS } else { self.next_round_ms };
+            if begins || self.moving && at >= self.move_us {
+                self.moving = store.move_pages(now);
+                self.move_us = at + MOVE_US;
+            }
+            self.clock_us = match (self.cleaning, self.moving) {
+                (true, _) => at + CLEAN_US,
+                (false, true) => at + MOVE_US,
+                (false, false) => self.round_us,
+            };
         }
     }
+}
+
+/// Bytes of items that expired [`GONE_S`] seconds ago or earlier, and are still there.
+fn expired_bytes(store: &Store, now: u32) -> u64 {
+    const ALL_CLASSES: u64 = !1;
+    /// A time at which nothing has expired: a dump leaves out what has.
+    const THEN: u32 = 1;
+    let Some(mut dump) = store.begin_dump(ALL_CLASSES) else { return 0 };
+    let mut bytes = 0;
+    let is_late = |deadline: u32| deadline != 0 && deadline + GONE_S <= now;
+    while store.dump(&mut dump, THEN, |item| {
+        bytes += if is_late(item.deadline) { item.size as u64 } else { 0 };
+    }) {}
+    store.end_dump(dump);
+    bytes
 }

@@ -162,6 +162,7 @@ fn in_process(options: &Options) -> io::Result<Table> {
         "pages moved",
         "items",
         "item bytes",
+        "expired 2 s ago, % of -m",
     ]);
     for workload in &options.workloads {
         for &memory_mb in &workload.sizes_mb {
@@ -186,6 +187,7 @@ fn in_process(options: &Options) -> io::Result<Table> {
                 stats.slabs_moved.to_string(),
                 stats.items.to_string(),
                 stats.bytes.to_string(),
+                format!("{:.3}", found.expired_bytes as f64 / f64::from(memory_mb << 20) * 100.0),
             ]);
         }
     }

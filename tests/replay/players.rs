@@ -100,10 +100,15 @@ fn the_store_holds_what_fits_and_misses_the_same_every_time() {
 fn the_store_forgets_what_expires_and_its_upkeep_frees_it() {
     let mut requests: Vec<Request> =
         (0..1_000).map(|key| Request { ttl_s: 60, ..read(key) }).collect();
-    requests.push(Request { time_ms: 70_000, ..read(5_000) });
-    let config = in_process::store_config(8, &[]).expect("the daemon's defaults");
-    let found = in_process::play(boxed(&requests), Pace::Divided(10), config).expect("memory");
-    assert_eq!(found.stats.items, 1, "the crawler was here");
+    requests.push(Request { time_ms: 90_000, ..read(5_000) });
+    let play = |options: &[String]| {
+        let config = in_process::store_config(8, options).expect("options it has");
+        in_process::play(boxed(&requests), Pace::Divided(10), config).expect("memory")
+    };
+    let found = play(&[]);
+    assert_eq!((found.stats.items, found.expired_bytes), (1, 0), "the crawler was here");
+    let found = play(&["-o".to_string(), "no_lru_crawler".to_string()]);
+    assert!(found.expired_bytes >= 1_000 * (10 + 30), "{}", found.expired_bytes);
 }
 
 #[test]
