@@ -92,6 +92,8 @@
 //! a page of the pool, what is dead, an empty page of another class, its own next in line. Every
 //! few evictions its claim is weighed against the class that keeps its pages longest for what they
 //! hold (`store/claims.rs`), and a page moves, a few items with each eviction; no clock drives it.
+//! A class that owns no page gets another's, cleared in short steps between which others have the
+//! lock, and the store that needed it is run again (`store/clearing.rs`).
 //!
 //! **Who goes.** A newcomer is on probation in HOT, a tenth of its class: used there, it goes on to
 //! WARM, where a use since the last turn means another turn; unused, it goes, and leaves a ghost of

@@ -1,9 +1,10 @@
 //! Where a chunk comes from when its class has none free, cheapest first: long chains being
 //! freed, a page from the pool, what is dead, an empty page of another class, the tail of this
-//! class, a page of another class.
+//! class; and for a class without any, a page of another one (`clearing.rs`).
 //!
 //! Every step is bounded, and nothing alive goes while something dead or free would do.
 
+use super::clearing::Cleared;
 use super::hash::KeyHash;
 use super::item::{ItemHeader, ItemId, Queue, state};
 use super::reap::Reaper;
@@ -18,18 +19,14 @@ const TAIL_LOOKS: usize = 8;
 /// Evictions an allocation may make: a chained item's eviction need not free a chunk of the class
 /// that is asked for.
 const EVICTIONS: usize = 16;
-/// Pages looked at for one that can be emptied: pins and uploads may hold many in a row. A page
-/// in use mostly shows it in its first chunk, so this is some 100 µs, and rare.
-const STEAL_LOOKS: usize = 1024;
 /// Chunks freed of long chains in one allocation.
 pub(super) const DOOMED_STEP: usize = 64;
+/// Items that may be removed or moved under one lock, give or take a page's step: at some 350 ns
+/// each 45 microseconds. Beyond it a visit lets go of the lock for a moment, and pages wait.
+pub(super) const TOIL: u32 = 128;
 /// HOT's share of a class, as one part in so many, beyond which it is evicted from, where it is a
 /// probation: S3-FIFO's tenth.
 const PROBATION: u64 = 10;
-
-/// Items of a page that is emptied at once for which others are evicted: at some 700 ns each, 90
-/// microseconds. Of a page with more of them only those stay for which there is room.
-const BEST_MAX: usize = 128;
 
 /// Which items of a page that is to be emptied are worth another place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +54,7 @@ impl Shard {
         if self.number.1 == 0 {
             return self.search_chunk(class, now); // there is one shard: the whole visit is timed
         }
+        self.toil = 0;
         let began = (self.settings.ticks)();
         let found = self.search_chunk(class, now);
         self.counts.holds.record((self.settings.ticks)().saturating_sub(began));
@@ -85,10 +83,8 @@ impl Shard {
         if let Some(id) = self.slabs.pop(class) {
             return Some(id);
         }
-        if let Some(page) = self.slabs.empty_page() {
-            self.page_moved(self.slabs.page_class(page), Some(class));
-            self.slabs.reassign(page, class);
-            return self.slabs.pop(class);
+        if let Some(id) = self.take_empty_page(class) {
+            return Some(id);
         }
         if !self.settings.evict {
             return None;
@@ -117,11 +113,19 @@ impl Shard {
                 return Some(id);
             }
         }
-        while !self.steal_page(class, now) {
-            if !self.revoke_slowest(now) {
-                return None;
-            }
+        self.needy = Some(class);
+        if self.patient {
+            return None; // Another page is cleared for it in steps, and the verb run again.
         }
+        while self.find_pages(1, now) == Cleared::More {}
+        self.take_empty_page(class)
+    }
+
+    /// Somebody's empty page.
+    fn take_empty_page(&mut self, class: ClassId) -> Option<ItemId> {
+        let page = self.slabs.empty_page()?;
+        self.page_moved(self.slabs.page_class(page), Some(class));
+        self.slabs.reassign(page, class);
         self.slabs.pop(class)
     }
 
@@ -214,58 +218,10 @@ impl Shard {
         }
     }
 
-    /// Take a page from another class, emptying it. `false`: none can be emptied.
-    pub(super) fn steal_page(&mut self, class: ClassId, now: Seconds) -> bool {
-        let Some(page) = self.emptied_page(Some(class), now) else { return false };
-        self.page_moved(self.slabs.page_class(page), Some(class));
-        self.slabs.reassign(page, class);
-        true
-    }
-
-    /// Empty a page of some class other than `class`: of the one that keeps its pages longest if
-    /// that works, of any other if not.
-    pub(super) fn emptied_page(&mut self, class: Option<ClassId>, now: Seconds) -> Option<usize> {
-        self.free_doomed(usize::MAX);
-        if let Some(page) = self.slabs.empty_page() {
-            return Some(page);
-        }
-        let donor = self.donor(class.unwrap_or(usize::MAX)).map(|(donor, _)| donor);
-        if let Some(donor) = donor {
-            let oldest = self.tail(donor).map(|id| self.page_to_empty(id));
-            if let Some(page) = oldest.filter(|&p| self.slabs.page_class(p) == Some(donor))
-                && self.empty(page, now)
-            {
-                return Some(page);
-            }
-        }
-        let pages: Vec<usize> = (0..self.slabs.page_limit())
-            .filter(|&p| self.slabs.page_class(p).is_some_and(|c| Some(c) != class))
-            .collect();
-        let preferred = |&p: &usize| self.slabs.page_class(p) == donor;
-        let (first, rest): (Vec<_>, Vec<_>) = pages.into_iter().partition(preferred);
-        first.into_iter().chain(rest).take(STEAL_LOOKS).find(|&page| self.empty(page, now))
-    }
-
     /// The page that goes when the item does: of a chained one, that of its first chunk.
     pub(super) fn page_to_empty(&self, id: ItemId) -> usize {
         let first = if self.header(id).is(state::CHAINED) { self.chain(id).first } else { None };
         first.unwrap_or(id).page()
-    }
-
-    /// Move or evict everything in a page. `false`: something in it is in use; nothing changed.
-    fn empty(&mut self, page: usize, now: Seconds) -> bool {
-        if self.slabs.chunks(page).any(|id| self.is_in_use(id)) {
-            return false;
-        }
-        // Only one item at a time can be kept from eviction.
-        let few = self.slabs.used_in(page) <= BEST_MAX && self.held.is_none();
-        let keep = if few { Keep::Best } else { Keep::Used };
-        self.slabs.close(page);
-        for id in self.slabs.chunks(page) {
-            self.vacate(id, keep, now);
-            self.free_doomed(usize::MAX);
-        }
-        true
     }
 
     /// Free one chunk, which is not in use, of a closed page: what is worth it finds another
@@ -364,6 +320,7 @@ impl Shard {
         self.slabs.expires(new, self.header(new).deadline);
         self.slabs.push(id);
         self.counts.reassign_rescues += 1;
+        self.toil = self.toil.saturating_add(1);
         true
     }
 }

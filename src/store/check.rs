@@ -15,6 +15,7 @@ impl Shard {
         self.assert_claims();
         self.ghosts.assert_valid();
         assert_eq!(self.held, None, "shard: nothing is held between verbs");
+        assert!(self.patient, "shard: verbs are run again unless one says otherwise");
     }
 
     /// Walk every queue; the linked items and their sizes.
@@ -124,7 +125,8 @@ impl Shard {
                     self.slabs.assert_expires(id, header.deadline);
                 }
             }
-            self.slabs.assert_page(page, in_use, self.moving);
+            let clearing = self.clearing.is_some_and(|clearing| clearing.page == page);
+            self.slabs.assert_page(page, in_use, clearing || self.moving == Some(page));
             in_use_total += in_use;
         }
         assert_eq!(in_use_total, listed.len() + owned.len(), "shard: every chunk is in a page");

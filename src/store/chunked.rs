@@ -403,6 +403,7 @@ impl Shard {
         self.set_chain(owner, chain);
         self.slabs.push(id);
         self.counts.reassign_chunk_rescues += 1;
+        self.toil = self.toil.saturating_add(1);
         true
     }
     /// A head has moved: its chunks must name it.

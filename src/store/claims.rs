@@ -17,20 +17,28 @@
 //! shard's `moving` one.
 
 use super::Seconds;
-use super::alloc::{DOOMED_STEP, Keep};
+use super::alloc::{DOOMED_STEP, Keep, TOIL};
 use super::item::Queue;
 use super::shard::Shard;
 use super::slab::ClassId;
 
 /// What of a chunk's size weighs: T × size to this power is equal in all classes that claim.
 const SIZE_POWER: f64 = 0.66;
-/// A class's claim to another page is weighed once in at least this many evictions.
+/// A class's claim to another page is weighed once in at least this many evictions,
 const CLAIM_EVERY: u32 = 16;
+/// or once in so few while it is worth less than a part in [`PRESSING`] of the page's present use:
+/// after a shift of sizes each item evicted meanwhile is one of those wanted from now on.
+const PRESSING_EVERY: u32 = 2;
+/// See [`PRESSING_EVERY`].
+const PRESSING: f64 = 4.0;
 /// Evictions, at least, before a window is halved.
 const WINDOW_MIN: u64 = 32;
-/// Chunks of a page that is to move looked at in one eviction: at some 700 ns to evict one item
-/// and move another into its place, 12 microseconds.
+/// Chunks of a page that is to move looked at in one eviction, at least: at some 700 ns to evict
+/// one item and move another into its place, 12 microseconds. For larger items more, as many as
+/// one of them has room for,
 const CHUNKS: usize = 16;
+/// but no more than so many: 45 microseconds.
+const CHUNKS_MAX: usize = 64;
 /// Pages looked at for one of a class.
 const LOOKS: usize = 256;
 
@@ -47,6 +55,8 @@ struct Turnover {
     born: u64,
     /// Evictions since its claim to another page was last weighed.
     pressure: u32,
+    /// It was far below another's then.
+    pressing: bool,
 }
 
 /// A page on its way from one class to another.
@@ -129,22 +139,30 @@ impl Shard {
     pub(super) fn press_claim(&mut self, class: ClassId, now: Seconds) {
         let turnover = &mut self.claims.turnovers[class];
         turnover.pressure += 1;
-        if turnover.pressure >= CLAIM_EVERY.max(self.slabs.per_page(class) as u32 / 8) {
-            turnover.pressure = 0;
+        let seldom = CLAIM_EVERY.max(self.slabs.per_page(class) as u32 / 8);
+        let every = if turnover.pressing { PRESSING_EVERY } else { seldom };
+        if turnover.pressure >= every {
+            (turnover.pressure, turnover.pressing) = (0, false);
             self.stake_claim(class);
         }
         self.pursue_claim(now);
     }
 
     fn stake_claim(&mut self, class: ClassId) {
-        let background = &self.settings.background;
-        if background.automove == 0 || self.moving.is_some() {
+        if self.settings.background.automove == 0 {
+            return;
+        }
+        if self.moving.is_some() {
+            // One at a time: ask again soon.
+            self.claims.turnovers[class].pressing = true;
             return;
         }
         let Some((from, longest)) = self.donor(class) else { return };
-        if self.keeps(class) >= longest * background.automove_ratio {
+        let keeps = self.keeps(class);
+        if keeps >= longest * self.settings.background.automove_ratio {
             return;
         }
+        self.claims.turnovers[class].pressing = keeps * PRESSING < longest;
         if self.slabs.pages_of(from) == 1 && self.rests_on(from) {
             return;
         }
@@ -167,17 +185,21 @@ impl Shard {
 
     /// The page of the class's last item; or, since that may be a chain, whose chunks stand in
     /// pages of any class, the next page that comes along.
-    fn page_to_claim(&mut self, from: ClassId) -> Option<usize> {
+    pub(super) fn page_to_claim(&mut self, from: ClassId) -> Option<usize> {
         let last = self.tail(from).map(|id| self.page_to_empty(id));
         let ours = |page: &usize| self.slabs.page_class(*page) == Some(from);
         if let Some(page) = last.filter(ours) {
             return Some(page);
         }
-        let (hand, pages) = (self.claims.hand, self.slabs.page_limit());
-        let around = (hand..hand + LOOKS.min(pages)).map(|page| page % pages);
-        let found = around.into_iter().find(ours);
-        self.claims.hand = (found.unwrap_or(hand + LOOKS) + 1) % pages.max(1);
+        let found = self.pages_ahead(LOOKS).find(ours);
+        self.claims.hand = found.map_or(self.claims.hand + LOOKS, |page| page + 1);
+        self.claims.hand %= self.slabs.page_limit().max(1);
         found
+    }
+    /// So many pages, beginning where the last search ended.
+    pub(super) fn pages_ahead(&self, looks: usize) -> impl Iterator<Item = usize> + use<> {
+        let (hand, pages) = (self.claims.hand, self.slabs.page_limit());
+        (hand..hand + looks.min(pages)).map(move |page| page % pages)
     }
 
     /// Empty a little more of the page that is on its way.
@@ -188,11 +210,12 @@ impl Shard {
             (self.moving, self.claims.current) = (None, None);
             return;
         }
-        if self.held.is_some() {
-            return; // Only one item at a time can be kept from eviction.
+        if self.held.is_some() || self.toil >= TOIL {
+            return; // Only one item at a time can be kept from eviction, and others wait.
         }
         self.free_doomed(DOOMED_STEP);
-        for _ in 0..CHUNKS {
+        let like_one = self.slabs.per_page(from) / self.slabs.per_page(to);
+        for _ in 0..like_one.clamp(CHUNKS, CHUNKS_MAX) {
             if !self.doomed.is_empty() {
                 break;
             }

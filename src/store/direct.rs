@@ -15,7 +15,7 @@ use super::chunked::Pin;
 use super::geometry::HEADER_SIZE;
 use super::item::{Chain, ItemId};
 use super::shard::Shard;
-use super::{PinId, PinRead, Received, Seconds, Store, UploadId, inside};
+use super::{ATTEMPTS, PinId, PinRead, Received, Seconds, Store, UploadId, inside};
 
 /// Chunks that are filled or sent at once: half a megabyte of chunks of 32 KiB, and a part of one
 /// at either end.
@@ -43,7 +43,7 @@ impl Store {
     ) -> Received {
         let (slot, number) = inside(id.0);
         self.make_way(slot, number, max, now);
-        for attempt in 0..2 {
+        for _ in 0..ATTEMPTS {
             let mut shard = self.slots[slot].lock();
             match shard.upload_room(number, max, now) {
                 None => return Received::Dropped,
@@ -53,7 +53,7 @@ impl Store {
                 }
                 Some(_) => drop(shard),
             }
-            if attempt > 0 || !self.find_page(slot, now) {
+            if !self.find_page(slot, now) {
                 break;
             }
         }

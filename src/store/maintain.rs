@@ -3,7 +3,7 @@
 //! access times.
 
 use super::Seconds;
-use super::alloc::DOOMED_STEP;
+use super::alloc::{DOOMED_STEP, TOIL};
 use super::item::{Accessed, Queue, state};
 use super::shard::Shard;
 use super::slab::ClassId;
@@ -19,6 +19,9 @@ impl Shard {
     pub(super) fn maintain(&mut self, now: Seconds) -> bool {
         let more = self.clean(now);
         self.pursue_claim(now);
+        if self.toil < TOIL {
+            self.clear_some(now); // whoever needed the page may not need it any more
+        }
         for _ in 0..SPLITS {
             if self.index.wants_growth() {
                 self.grow_index();

@@ -110,7 +110,8 @@ impl Shard {
         self.find(key, hash).map_or(0, |id| self.value_len(id))
     }
 
-    /// Look one key up, or create it; whether it was created.
+    /// Look one key up, or create it; whether it was created. A miss is counted, but not that
+    /// there is no memory to create it.
     #[inline]
     pub(super) fn fetch(
         &mut self,
@@ -122,7 +123,10 @@ impl Shard {
         let found = self.find_live(key, hash, now);
         let (id, created) = match found {
             Some(id) => (id, false),
-            None if args.vivify && self.create(key, hash, args, now) => {
+            None if args.vivify => {
+                if !self.create(key, hash, args, now) {
+                    return None;
+                }
                 (self.find(key, hash)?, true)
             }
             None => {

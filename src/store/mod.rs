@@ -14,6 +14,7 @@ mod arith;
 mod check;
 mod chunked;
 mod claims;
+mod clearing;
 mod config;
 mod direct;
 mod dump;
@@ -78,6 +79,13 @@ pub use stats::{ClassStats, StoreStats, VerbMisses};
 
 /// Bytes of a page: memory is taken in such pieces.
 pub const PAGE_BYTES: u64 = PAGE_SIZE as u64;
+
+/// How often a store that found no memory is run again, at most, after pages were found for it:
+/// others may come first.
+const ATTEMPTS: usize = 16;
+/// Pages that one store may need at a time: of a longer value the head, the chunks and the last
+/// chunk, each of another class.
+const PAGES_FOR_ONE: usize = 3;
 
 /// Seconds on the store's clock (any origin ≥ 1; the daemon starts at 62).
 pub type Seconds = u32;
@@ -424,7 +432,10 @@ impl Store {
         let slot = self.slot(args.hash);
         let order = self.uploads_begun.fetch_add(1, Ordering::Relaxed);
         let mut begun = self.slots[slot].lock().begin_upload(args, len, order, now);
-        if begun == Err(Stored::OutOfMemory) && self.find_page(slot, now) {
+        for _ in 0..ATTEMPTS {
+            if begun != Err(Stored::OutOfMemory) || !self.find_page(slot, now) {
+                break;
+            }
             begun = self.slots[slot].lock().begin_upload(args, len, order, now);
         }
         begun.map(|number| UploadId(outside(slot, number)))
@@ -483,14 +494,6 @@ impl Store {
     pub fn spoil_upload(&self, id: UploadId) {
         let (slot, number) = inside(id.0);
         self.slots[slot].lock().upload_spoiled(number);
-    }
-
-    /// A shard is out of memory and has nothing left to evict: have another one give up a page.
-    /// One lock at a time. `false`: none can.
-    fn find_page(&self, needy: usize, now: Seconds) -> bool {
-        let count = self.slots.len();
-        let give = |slot: usize| self.slots[slot].hold(self.ticks, |shard| shard.give_page(now));
-        (1..count).map(|n| (needy + n) % count).any(give)
     }
 
     /// Everything stored before `at` is dead from `at` on (`at <= now`: at once).
@@ -562,6 +565,7 @@ impl Slot {
     fn hold<R>(&self, ticks: fn() -> u64, work: impl FnOnce(&mut Shard) -> R) -> R {
         let mut shard = self.lock();
         let began = ticks();
+        shard.toil = 0;
         let result = work(&mut shard);
         self.publish(&shard);
         shard.counts.upkeep.record(ticks().saturating_sub(began));

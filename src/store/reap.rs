@@ -152,7 +152,7 @@ impl Shard {
     }
 
     /// Fetch what removing an item will touch: its bucket, its neighbours in line.
-    fn foresee_removal(&self, id: ItemId) -> KeyHash {
+    pub(super) fn foresee_removal(&self, id: ItemId) -> KeyHash {
         let (header, hash) = (self.header(id), self.hash_of(id));
         self.index.prefetch(hash);
         for neighbour in [header.next, header.prev].into_iter().flatten() {

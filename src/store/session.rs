@@ -6,10 +6,12 @@
 //! A lookup is inlined from here down to the key's comparison: it is a hundred instructions in the
 //! end, and was twice that in calls.
 
+use super::alloc::TOIL;
+use super::geometry::PAGE_SIZE;
 use super::journal::Seen;
 use super::shard::Shard;
+use super::{ATTEMPTS, PAGES_FOR_ONE, Seconds, SetArgs, SetMode, Store, Stored, UploadId, inside};
 use super::{ArithArgs, Counted, Deadline, DeleteArgs, Deleted, FetchArgs, Hit, KeyHash};
-use super::{Seconds, SetArgs, SetMode, Store, Stored, UploadId, inside};
 use crate::sync::MutexGuard;
 
 /// See [`Store::session`].
@@ -35,6 +37,7 @@ impl<'a> Session<'a> {
     pub fn release(&mut self) {
         if let Some(mut shard) = self.guard.take() {
             self.store.slots[0].publish(&shard);
+            shard.toil = 0;
             shard.counts.holds.record((self.store.ticks)().saturating_sub(self.locked_at));
         }
     }
@@ -97,9 +100,17 @@ impl<'a> Session<'a> {
     #[inline]
     pub fn set(&mut self, args: &SetArgs<'_>, value: &[u8], now: Seconds) -> Stored {
         let stored = self.with(args.hash, |shard, _| shard.set_noted(args, value, now));
+        self.rest();
         match stored {
             Stored::TooLarge | Stored::OutOfMemory => self.set_again(args, value, stored, now),
             stored => stored,
+        }
+    }
+    /// A visit in which much had to go to make room lets others have the lock for a moment.
+    #[inline]
+    fn rest(&mut self) {
+        if self.guard.as_ref().is_some_and(|shard| shard.toil >= TOIL) {
+            self.release();
         }
     }
     #[cold]
@@ -110,11 +121,24 @@ impl<'a> Session<'a> {
         mut stored: Stored,
         now: Seconds,
     ) -> Stored {
-        if stored == Stored::OutOfMemory {
-            self.release();
-            if self.store.find_page(self.store.slot(args.hash), now) {
-                stored = self.with(args.hash, |shard, _| shard.set(args, value, now));
+        if stored == Stored::OutOfMemory && (args.joins() || value.len() > PAGE_SIZE) {
+            // It may need many pages, or an item that is there.
+            let set = |shard: &mut Shard, _| shard.at_once(|shard| shard.set(args, value, now));
+            stored = self.with(args.hash, set);
+            if stored == Stored::OutOfMemory && self.find_page_elsewhere(args.hash, now) {
+                stored = self.with(args.hash, set);
             }
+            return self.with(args.hash, |shard, _| shard.refused(args, value.len(), stored, now));
+        }
+        for attempt in 1..=ATTEMPTS {
+            self.release();
+            // What a failed attempt had already is free again: one page more is wanted each time.
+            let (slot, pages) = (self.store.slot(args.hash), attempt.min(PAGES_FOR_ONE));
+            let clear = |shard: &mut Shard| shard.find_pages_for(pages, args.key, args.hash, now);
+            if stored != Stored::OutOfMemory || !self.store.find_pages(slot, clear, now) {
+                break;
+            }
+            stored = self.with(args.hash, |shard, _| shard.set(args, value, now));
         }
         self.with(args.hash, |shard, _| shard.refused(args, value.len(), stored, now))
     }
@@ -149,7 +173,8 @@ impl<'a> Session<'a> {
     pub fn commit_upload(&mut self, id: UploadId, now: Seconds) -> (Stored, usize) {
         let (slot, number) = inside(id.0);
         self.release();
-        let committed = self.on(slot, |shard, _| shard.commit_upload(number, now));
+        let commit = |shard: &mut Shard| shard.commit_upload(number, now);
+        let committed = self.on(slot, |shard, _| shard.at_once(commit));
         self.release();
         committed.unwrap_or((Stored::OutOfMemory, 0))
     }
@@ -166,9 +191,13 @@ impl<'a> Session<'a> {
             let done = matches!(stored, Stored::Stored(_));
             (stored, if done { shard.len_under(args.key, args.hash) } else { value.len() })
         });
+        self.rest();
         match stored {
             Stored::TooLarge | Stored::OutOfMemory => {
-                (self.set_again(args, value, stored, now), value.len())
+                let stored = self.set_again(args, value, stored, now);
+                let done = matches!(stored, Stored::Stored(_));
+                let under = |shard: &mut Shard, _| shard.len_under(args.key, args.hash);
+                (stored, if done { self.with(args.hash, under) } else { value.len() })
             }
             stored => (stored, len),
         }
@@ -185,14 +214,34 @@ impl<'a> Session<'a> {
         now: Seconds,
         found: impl FnOnce(Hit<'_>, bool) -> R,
     ) -> Option<R> {
-        self.with(hash, |shard, number| {
-            let (id, created) = shard.fetch(key, hash, args, now)?;
-            let result = found(Hit { shard, id, number }, created);
-            if !args.no_bump {
-                shard.bump(id, now);
-            }
-            Some(result)
-        })
+        let mut found = Some(found);
+        let mut look = |session: &mut Session<'a>| {
+            session.with(hash, |shard, number| {
+                let (id, created) = shard.at_once(|shard| shard.fetch(key, hash, args, now))?;
+                let found = found.take().expect("what was found is looked at once");
+                let result = found(Hit { shard, id, number }, created);
+                if !args.no_bump {
+                    shard.bump(id, now);
+                }
+                Some(result)
+            })
+        };
+        let result = look(self);
+        if result.is_some() || !args.vivify {
+            return result;
+        }
+        // There was no memory to create it.
+        let result = if self.find_page_elsewhere(hash, now) { look(self) } else { None };
+        if result.is_none() {
+            self.with(hash, |shard, _| shard.missed(false));
+        }
+        result
+    }
+    /// A shard has no memory for a verb that looked for it at once: another one may.
+    #[cold]
+    fn find_page_elsewhere(&mut self, hash: KeyHash, now: Seconds) -> bool {
+        self.release();
+        self.store.find_page_elsewhere(self.store.slot(hash), now)
     }
 
     /// Look at an item without using it; counts nothing.
@@ -212,7 +261,7 @@ impl<'a> Session<'a> {
     /// Remove a key, or what was under it.
     pub fn delete(&mut self, args: &DeleteArgs<'_>, now: Seconds) -> Deleted {
         self.with(args.hash, |shard, _| {
-            let deleted = shard.delete(args, now);
+            let deleted = shard.at_once(|shard| shard.delete(args, now));
             if deleted == Deleted::OutOfMemory {
                 shard.counts.malloc_fails += 1;
             }
@@ -222,13 +271,16 @@ impl<'a> Session<'a> {
 
     /// Add a number, or subtract it.
     pub fn arith(&mut self, args: &ArithArgs<'_>, now: Seconds) -> Counted {
-        self.with(args.hash, |shard, _| {
-            let counted = shard.arith(args, now);
-            if matches!(counted, Counted::OutOfMemory | Counted::NoMemoryToCreate) {
-                shard.counts.malloc_fails += 1;
-            }
-            counted
-        })
+        let arith =
+            |shard: &mut Shard, _| shard.at_once(|shard: &mut Shard| shard.arith(args, now));
+        let mut counted = self.with(args.hash, arith);
+        if counted == Counted::NoMemoryToCreate && self.find_page_elsewhere(args.hash, now) {
+            counted = self.with(args.hash, arith);
+        }
+        if matches!(counted, Counted::OutOfMemory | Counted::NoMemoryToCreate) {
+            self.with(args.hash, |shard, _| shard.counts.malloc_fails += 1);
+        }
+        counted
     }
 
     /// Move a key's deadline; whether it was there.
@@ -334,17 +386,5 @@ impl Shard {
             self.count_set(&owned.args(), owned.len as usize);
         }
         self.drop_upload(number);
-    }
-    /// Evict a page's worth and give the page back to the pool, for another shard. `false`: no
-    /// page can be emptied.
-    pub(super) fn give_page(&mut self, now: Seconds) -> bool {
-        self.tick(now);
-        if !self.settings.evict && self.slabs.empty_page().is_none() {
-            return false;
-        }
-        let Some(number) = self.emptied_page(None, now) else { return false };
-        let page = self.slabs.remove_page(number);
-        self.pool.give(page);
-        true
     }
 }

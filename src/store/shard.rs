@@ -9,6 +9,7 @@
 use super::Stored;
 use super::chunked::{Pin, Upload};
 use super::claims::Claims;
+use super::clearing::Clearing;
 use super::geometry::{MEMCACHED_CAS, MEMCACHED_OVERHEAD};
 use super::ghosts::Ghosts;
 use super::hash::{KeyHash, KeyHasher};
@@ -74,6 +75,15 @@ pub struct Shard {
     /// The class that last evicted, where each eviction asks for a page (slab_automove=2).
     pub(super) page_wanted: Option<ClassId>,
     pub(super) claims: Claims,
+    /// The page that is being cleared for whoever needs one.
+    pub(super) clearing: Option<Clearing>,
+    /// The class that last needed one.
+    pub(super) needy: Option<ClassId>,
+    /// Items removed or moved since the lock was taken, as far as one visit is concerned. Where
+    /// there is more than one shard: since memory was last looked for.
+    pub(super) toil: u32,
+    /// Verbs that find no page at once are run again (`clearing.rs`).
+    pub(super) patient: bool,
     pub(super) ghosts: Ghosts,
     /// This shard's part of `dead_pins`.
     pub(super) pinned_dead: u64,
@@ -122,6 +132,10 @@ impl Shard {
             moving: None,
             page_wanted: None,
             claims,
+            clearing: None,
+            needy: None,
+            toil: 0,
+            patient: true,
             ghosts: parts.ghosts,
             pinned_dead: 0,
             refresh_cursor: 0,
@@ -493,6 +507,7 @@ impl Shard {
     }
     /// Take an item out of everything, and free it (once nobody reads it).
     pub(super) fn remove(&mut self, id: ItemId, hash: KeyHash) {
+        self.toil = self.toil.saturating_add(1);
         self.index.remove(hash, id);
         self.unlink(id);
         self.release(id);

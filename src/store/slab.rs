@@ -149,6 +149,10 @@ impl Slabs {
     pub(super) fn empty_page(&self) -> Option<usize> {
         self.empty.first().map(|&page| page as usize)
     }
+    /// How many there are.
+    pub(super) fn empty_pages(&self) -> usize {
+        self.empty.len()
+    }
     /// The ids of a page's chunks that were ever used.
     pub(super) fn chunks(&self, page: usize) -> impl Iterator<Item = ItemId> + use<> {
         let class = self.page_class(page);
@@ -311,8 +315,8 @@ impl Slabs {
     }
 
     /// Recount one page for `check.rs`: `in_use` says which of its chunks are.
-    /// `moving` names the page that is being emptied for a move.
-    pub(super) fn assert_page(&self, number: usize, in_use: usize, moving: Option<usize>) {
+    /// `may_be_closed`: it is being emptied (and once it is empty it waits for a new owner).
+    pub(super) fn assert_page(&self, number: usize, in_use: usize, may_be_closed: bool) {
         let info = &self.pages[number];
         let Some(class_id) = self.page_class(number) else {
             assert!(self.vacant.contains(&(number as u32)), "slab: a page without class is vacant");
@@ -330,8 +334,8 @@ impl Slabs {
         assert_eq!(in_use, usize::from(info.used), "slab: chunks in use of page {number}");
         assert_eq!(in_use + free, usize::from(info.fresh), "slab: used + free = fresh");
         assert!(info.fresh <= class.per_page, "slab: fresh ≤ chunks per page");
-        let may_be_closed = moving == Some(number);
-        assert!(!info.closed || may_be_closed, "slab: no page is being emptied between verbs");
+        let may_be_closed = may_be_closed || info.used == 0;
+        assert!(!info.closed || may_be_closed, "slab: no page is closed for nothing");
         let can_give = free > 0 || info.fresh < class.per_page;
         let listed = class.partial.contains(&(number as u32));
         assert!(

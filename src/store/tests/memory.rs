@@ -99,6 +99,119 @@ fn a_class_without_a_page_gets_one_at_once() {
 
 #[test]
 #[cfg_attr(miri, ignore = "minutes in an interpreter")]
+fn a_page_is_cleared_a_few_items_at_a_time() {
+    let d = Driver::new(4 << 20);
+    let mut n = 0;
+    while d.store.stats(d.now).pages_free > 0 || n % 1000 != 0 {
+        d.set(&format!("small{n}"), b"v");
+        n += 1;
+    }
+    let args = d.args(b"large", SetMode::Set);
+    let mut shard = d.store.slots[0].lock();
+    assert_eq!(shard.set(&args, &pattern(9_000, 1), d.now), Stored::OutOfMemory);
+    let (mut steps, mut items) = (0, shard.counts.items);
+    while shard.find_pages(1, d.now) == clearing::Cleared::More {
+        shard.assert_valid();
+        assert!(items - shard.counts.items <= 128, "{items} {}", shard.counts.items);
+        (steps, items) = (steps + 1, shard.counts.items);
+    }
+    assert!((5..20).contains(&steps), "{steps}");
+    assert!(is_stored(shard.set(&args, &pattern(9_000, 1), d.now)));
+    shard.assert_valid();
+}
+
+/// Nobody finishes what was begun: upkeep does, and the page is there for whoever comes.
+#[test]
+#[cfg_attr(miri, ignore = "minutes in an interpreter")]
+fn a_page_that_was_given_up_on_is_cleared_by_upkeep() {
+    let mut d = Driver::new(2 << 20);
+    d.fill("small", 30_000, 1);
+    {
+        let mut shard = d.store.slots[0].lock();
+        assert_eq!(shard.set(&d.args(b"a", SetMode::Set), &[0; 3000], d.now), Stored::OutOfMemory);
+        assert_eq!(shard.find_pages(1, d.now), clearing::Cleared::More);
+    }
+    let mut rounds = 0;
+    while d.store.slots[0].lock().slabs.empty_page().is_none() {
+        (d.now, rounds) = (d.now + 1, rounds + 1);
+        d.store.maintain(d.now);
+        d.store.assert_valid();
+        assert!(rounds < 20, "upkeep goes on with it");
+    }
+    assert!(is_stored(d.set("a", &[0; 3000])));
+    d.store.assert_valid();
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "minutes in an interpreter")]
+fn a_verb_that_cannot_be_run_again_gets_its_page_at_once() {
+    let d = Driver::new(2 << 20);
+    d.fill("large", 100, 30_000);
+    let vivify = Some((5, 0));
+    let args = ArithArgs { vivify, ..d.arith_args("number", 1) };
+    assert!(
+        matches!(d.store.session().arith(&args, d.now), Counted::Value(count) if count.created)
+    );
+    d.store.assert_valid();
+    d.set("long", &pattern(2_000, 1));
+    assert!(is_stored(d.put(SetMode::Append, "long", &pattern(7_000, 2))));
+    let key =
+        b"empty, and of a key that is so long that its item has a class of its own".as_slice();
+    let fetch = FetchArgs { vivify: true, ..FetchArgs::default() };
+    let hash = d.store.hash(key);
+    let created = d.store.session().fetch(key, hash, &fetch, d.now, |_, created| created);
+    assert_eq!(created, Some(true));
+    d.store.assert_valid();
+}
+
+/// Keys spread evenly over shards; should they not, a shard without a page gets one of another's,
+/// whatever the verb.
+#[test]
+#[cfg_attr(miri, ignore = "minutes in an interpreter")]
+fn a_shard_without_a_page_gets_one_from_another() {
+    let key_of = |d: &Driver, shard: usize, prefix: &str| {
+        let keys = (0..).map(|n| format!("{prefix}{n}"));
+        let here = |key: &String| d.store.slot(d.store.hash(key.as_bytes())) == shard;
+        keys.filter(here).take(3).collect::<Vec<_>>()
+    };
+    for verb in 0..4 {
+        let d = Driver::with(StoreConfig { threads: 4, ..config(64 << 20) });
+        assert_eq!(d.store.slots.len(), 4);
+        // All memory goes to three of the four.
+        for n in 0.. {
+            let key = format!("k{n}");
+            if d.store.slot(d.store.hash(key.as_bytes())) != 0 {
+                assert!(is_stored(d.set(&key, &pattern(3_000, n))));
+            }
+            if d.store.pool.free() == 0 {
+                break;
+            }
+        }
+        let keys = key_of(&d, 0, "new");
+        let hash = d.store.hash(keys[0].as_bytes());
+        match verb {
+            0 => keys.iter().for_each(|key| assert!(is_stored(d.set(key, &pattern(500, 1))))),
+            1 => assert!(is_stored(d.upload(&keys[0], &pattern(200_000, 1)))),
+            2 => {
+                let args = ArithArgs { vivify: Some((5, 0)), ..d.arith_args(&keys[0], 1) };
+                let counted = d.store.session().arith(&args, d.now);
+                assert!(matches!(counted, Counted::Value(count) if count.created));
+            }
+            _ => {
+                let args = FetchArgs { vivify: true, ..FetchArgs::default() };
+                let key = keys[0].as_bytes();
+                let fetched = d.store.session().fetch(key, hash, &args, d.now, |_, new| new);
+                assert_eq!(fetched, Some(true));
+                assert_eq!(d.store.stats(d.now).misses.get, 0);
+            }
+        }
+        d.store.assert_valid();
+        assert!(d.get(&keys[0]).is_some(), "{verb}");
+    }
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "minutes in an interpreter")]
 fn memory_follows_a_shift_of_sizes() {
     let mut d = Driver::new(8 << 20);
     for n in 0..100_000 {

@@ -23,7 +23,7 @@ impl Driver {
         let stats = self.store.stats(self.now);
         stats.classes.iter().position(|c| c.items.iter().sum::<u64>() > 0).unwrap() + 1
     }
-    fn fill(&self, prefix: &str, count: usize, len: usize) {
+    pub(super) fn fill(&self, prefix: &str, count: usize, len: usize) {
         for n in 0..count {
             assert!(is_stored(self.set(&format!("{prefix}{n}"), &pattern(len, n))));
         }
