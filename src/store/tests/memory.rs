@@ -362,6 +362,7 @@ fn an_overwritten_item_enters_and_leaves_temp() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes in an interpreter")]
 fn a_cas_without_memory_is_not_a_hit() {
     let d = Driver::with(StoreConfig { evict: false, ..config(1 << 20) });
     let mut n = 0;
