@@ -87,6 +87,7 @@ impl Shard {
             return Some(id);
         }
         if !self.settings.evict {
+            self.needy = Some(class);
             return None;
         }
         self.evict_for(class, now)
@@ -109,6 +110,8 @@ impl Shard {
                 break;
             }
             self.counts.classes[class].direct_reclaims += 1;
+            // Of a very long value the chunks come free a few at a time.
+            self.free_doomed(DOOMED_STEP);
             if let Some(id) = self.slabs.pop(class) {
                 return Some(id);
             }
@@ -124,6 +127,7 @@ impl Shard {
     /// Somebody's empty page.
     fn take_empty_page(&mut self, class: ClassId) -> Option<ItemId> {
         let page = self.slabs.empty_page()?;
+        self.forget_clearing(page);
         self.page_moved(self.slabs.page_class(page), Some(class));
         self.slabs.reassign(page, class);
         self.slabs.pop(class)

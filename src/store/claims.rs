@@ -237,6 +237,7 @@ impl Shard {
             return self.note_page_move(Some(from), Some(to), false);
         }
         self.page_moved(Some(from), Some(to));
+        self.forget_clearing(page);
         self.slabs.reassign(page, to);
     }
 

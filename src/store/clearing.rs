@@ -188,6 +188,11 @@ impl Shard {
         }
     }
 
+    /// The page changes hands: whoever gets it is not to find it still being cleared.
+    pub(super) fn forget_clearing(&mut self, page: usize) {
+        self.clearing = self.clearing.filter(|clearing| clearing.page != page);
+    }
+
     /// A step towards a page for another shard, which goes to the pool once it is empty.
     pub(super) fn give_page(&mut self, now: Seconds) -> Cleared {
         self.tick(now);
@@ -195,6 +200,7 @@ impl Shard {
         if cleared == Cleared::Ready
             && let Some(number) = self.slabs.empty_page()
         {
+            self.forget_clearing(number);
             let page = self.slabs.remove_page(number);
             self.pool.give(page);
         }

@@ -273,6 +273,7 @@ impl Shard {
         if self.slabs.used_in(page) == 0 {
             self.moving = None;
             self.page_moved(self.slabs.page_class(page), work.order.to);
+            self.forget_clearing(page);
             match work.order.to {
                 Some(class) => self.slabs.reassign(page, class),
                 None => {

@@ -121,24 +121,37 @@ impl<'a> Session<'a> {
         mut stored: Stored,
         now: Seconds,
     ) -> Stored {
+        // Its lookup was shown when it was run first.
+        let unseen = |shard: &mut Shard| {
+            shard.journal.observed = false;
+            shard.set(args, value, now)
+        };
         if stored == Stored::OutOfMemory && (args.joins() || value.len() > PAGE_SIZE) {
             // It may need many pages, or an item that is there.
-            let set = |shard: &mut Shard, _| shard.at_once(|shard| shard.set(args, value, now));
+            let set = |shard: &mut Shard, _| shard.at_once(unseen);
             stored = self.with(args.hash, set);
             if stored == Stored::OutOfMemory && self.find_page_elsewhere(args.hash, now) {
                 stored = self.with(args.hash, set);
             }
             return self.with(args.hash, |shard, _| shard.refused(args, value.len(), stored, now));
         }
+        // Nor would pages help it, if it was the index that could not grow.
+        let mut for_want_of_pages = true;
         for attempt in 1..=ATTEMPTS {
             self.release();
+            if stored != Stored::OutOfMemory || !for_want_of_pages {
+                break;
+            }
             // What a failed attempt had already is free again: one page more is wanted each time.
             let (slot, pages) = (self.store.slot(args.hash), attempt.min(PAGES_FOR_ONE));
             let clear = |shard: &mut Shard| shard.find_pages_for(pages, args.key, args.hash, now);
-            if stored != Stored::OutOfMemory || !self.store.find_pages(slot, clear, now) {
+            if !self.store.find_pages(slot, clear, now) {
                 break;
             }
-            stored = self.with(args.hash, |shard, _| shard.set(args, value, now));
+            (stored, for_want_of_pages) = self.with(args.hash, |shard, _| {
+                shard.needy = None;
+                (unseen(shard), shard.needy.is_some())
+            });
         }
         self.with(args.hash, |shard, _| shard.refused(args, value.len(), stored, now))
     }

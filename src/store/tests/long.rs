@@ -240,3 +240,17 @@ fn an_upload_that_was_dropped_costs_no_other_its_memory() {
     [fast, third].into_iter().for_each(|id| d.store.drop_upload(id));
     d.store.assert_valid();
 }
+
+#[test]
+#[cfg_attr(miri, ignore = "needs more memory than there is under miri")]
+fn one_very_long_value_goes_to_make_room_and_no_more() {
+    let limits = StoreConfig { item_size_max: 8 << 20, ..config(32 << 20) };
+    let d = Driver::with(limits);
+    (0..20).for_each(|n| assert!(is_stored(d.upload(&format!("long{n}"), &pattern(3 << 20, n)))));
+    let evicted = || d.store.stats(d.now).classes.iter().map(|c| c.evicted).sum::<u64>();
+    let before = evicted();
+    assert!(before > 0, "memory is full");
+    assert!(is_stored(d.upload("another", &pattern(1 << 20, 1))));
+    assert!(evicted() - before <= 2, "{} of 3 MiB for one of 1 MiB", evicted() - before);
+    d.store.assert_valid();
+}

@@ -410,3 +410,15 @@ fn a_step_of_the_crawler_frees_some_256_items_and_no_more() {
     assert!(steps < 250, "{steps}");
     d.store.assert_valid();
 }
+
+#[test]
+#[cfg_attr(miri, ignore = "minutes in an interpreter")]
+fn a_store_that_is_run_again_for_want_of_a_page_shows_its_lookup_once() {
+    let d = Driver::new(1 << 20);
+    (0..30_000).for_each(|n| assert!(is_stored(d.set(&format!("k{n}"), b"x"))));
+    let mut session = d.store.session();
+    session.observe();
+    assert!(is_stored(session.set(&d.args(b"large", SetMode::Set), &[0; 3000], d.now)));
+    let looked_up = |event: &&Event| matches!(event, Event::LookedUp { .. });
+    assert_eq!(session.observed().iter().filter(looked_up).count(), 1);
+}
