@@ -132,6 +132,9 @@ pub(super) struct Upload {
     pub(super) id: Option<UploadId>,
     /// Value bytes still to come.
     pub(super) left: u32,
+    /// Of these, the next read straight into chunks asks for at most so many: from `DIRECT_MIN` to
+    /// `DIRECT_MAX`, as the earlier ones went.
+    pub(super) stride: u32,
     /// The bytes behind the value, as far as they came, and how many those will be.
     pub(super) terminator: [u8; 2],
     pub(super) terminator_len: u8,

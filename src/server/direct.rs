@@ -9,7 +9,7 @@ use std::array;
 use std::io::{IoSlice, IoSliceMut, Read, Write};
 
 use super::connection::{Connection, Phase, retry};
-use super::limits::{DIRECT_BEHIND, DIRECT_MAX, DIRECT_TURN_MAX};
+use super::limits::{DIRECT_BEHIND, DIRECT_MAX, DIRECT_MIN, DIRECT_TURN_MAX};
 use super::stage::Env;
 use crate::commands::Producer;
 use crate::store::{PinRead, Received, SLICES_MAX};
@@ -26,13 +26,17 @@ pub(super) fn receive<S: Read>(
     conn: &mut Connection<S>,
     area: &mut [u8],
 ) -> Option<usize> {
-    for _ in 0..DIRECT_TURN_MAX / DIRECT_MAX {
-        let Phase::Receive(upload) = &conn.phase else { break };
+    let mut turn_left = DIRECT_TURN_MAX;
+    while let Phase::Receive(upload) = &conn.phase
+        && turn_left > 0
+    {
         if upload.id.is_none() || upload.left == 0 {
             let n = conn.read(area, env.counters);
             return (n > 0).then_some(n);
         }
-        if let Some(behind) = read_chunks(env, conn, &mut area[..DIRECT_BEHIND]) {
+        let max = upload.left.min(upload.stride) as usize;
+        turn_left = turn_left.saturating_sub(max);
+        if let Some(behind) = read_chunks(env, conn, max, &mut area[..DIRECT_BEHIND]) {
             return Some(behind);
         }
         if !conn.readable || conn.failed {
@@ -42,10 +46,11 @@ pub(super) fn receive<S: Read>(
     None
 }
 
-/// One such read. `Some`: the value is here, and so many bytes behind it.
+/// One such read of at most `max` bytes. `Some`: the value is here, and so many bytes behind it.
 fn read_chunks<S: Read>(
     env: &Env<'_>,
     conn: &mut Connection<S>,
+    max: usize,
     behind: &mut [u8],
 ) -> Option<usize> {
     let Phase::Receive(upload) = &mut conn.phase else { return None };
@@ -69,11 +74,14 @@ fn read_chunks<S: Read>(
         inside
     };
     let id = upload.id.as_ref()?;
-    if env.store.fill_upload(id, left.min(DIRECT_MAX), env.now, fill) == Received::Dropped {
+    if env.store.fill_upload(id, max, env.now, fill) == Received::Dropped {
         upload.id = None;
         return None;
     }
     upload.left -= inside as u32;
+    let all = read.as_ref().is_ok_and(|&n| n == room);
+    let stride = if all { 2 * upload.stride as usize } else { inside };
+    upload.stride = stride.clamp(DIRECT_MIN, DIRECT_MAX) as u32;
     let whole = upload.left == 0 && upload.terminator_wanted == 0;
     let n = conn.note_read(read, room, env.counters);
     if n > 0 {

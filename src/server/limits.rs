@@ -24,6 +24,12 @@ pub(super) const READ_MAX: usize = VALUE_IN_BUFFER_MAX + (4 << 10);
 /// much processor again: every call wakes the reader.
 pub(super) const DIRECT_MAX: usize = 512 << 10;
 
+/// The same for the first call of a value, and for one after a call that came short. A value that
+/// trickles in fills little of the chunks that were taken for it, and at full memory those were
+/// somebody's; a call that fills them all is followed by one for twice as much.
+pub(super) const DIRECT_MIN: usize = 64 << 10;
+const _: () = assert!(DIRECT_MIN <= DIRECT_MAX && DIRECT_MAX <= DIRECT_TURN_MAX);
+
 /// The same in one turn, in several such calls.
 pub(super) const DIRECT_TURN_MAX: usize = 1 << 20;
 
@@ -36,6 +42,12 @@ const _: () = assert!(BULKY_READ >= READ_ROOM_MIN);
 /// requests. A long value among them would have to be copied.
 pub(super) const DIRECT_BEHIND: usize = 4 << 10;
 const _: () = assert!(DIRECT_BEHIND <= READ_ROOM_MIN);
+
+/// A stage begins no connection's turn once its reads, and what was sent before its visit, have
+/// moved this many bytes: some half a millisecond. Long values take none of the read area, and
+/// dozens of them, a megabyte each, would hold up the short requests behind.
+pub(super) const STAGE_MOVED_MAX: u64 = 2 << 20;
+const _: () = assert!(STAGE_MOVED_MAX >= (READ_AREA + DIRECT_TURN_MAX) as u64);
 
 /// A connection's kept bytes are copied to the read area, in front of what is read, up to this
 /// many: cheaper than a second read when the request's rest and the next one arrive together.

@@ -25,7 +25,7 @@ use super::deadlines::Entry;
 use super::direct;
 use super::limits::{
     OUTPUT_LOW, OWN_SLACK, READ_AREA, READ_ROOM_MIN, READ_SHORT, STAGE_CONNECTIONS_MAX,
-    STAGE_OUTPUT_MAX,
+    STAGE_MOVED_MAX, STAGE_OUTPUT_MAX,
 };
 use super::plan::{Part, Plan, Rest};
 use super::visit::Visit;
@@ -188,10 +188,14 @@ impl Stage {
         effects: &mut Effects,
     ) {
         let mut used = 0;
+        let moved = || env.counters.bytes_read.get().wrapping_add(env.counters.bytes_written.get());
+        let moved_before = moved();
         // Those that come back to the queue meanwhile are for the next stage.
         for _ in 0..ready.len().min(STAGE_CONNECTIONS_MAX) {
-            if self.area.len() - used < READ_ROOM_MIN {
-                return;
+            if self.area.len() - used < READ_ROOM_MIN
+                || moved().wrapping_sub(moved_before) >= STAGE_MOVED_MAX
+            {
+                return; // The others stay in front.
             }
             let Some(token) = ready.pop_front() else { return };
             // The place may have been vacated since.

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::connection::{Connection, Due, Login, Parked, Phase, Upload, body_deadline};
 use super::direct;
-use super::limits::{BUCKETS_AHEAD, ITEMS_AHEAD, STREAM_AHEAD, STREAM_PIECES};
+use super::limits::{BUCKETS_AHEAD, DIRECT_MIN, ITEMS_AHEAD, STREAM_AHEAD, STREAM_PIECES};
 use super::plan::{Step, What};
 use super::stage::{Effects, Env};
 use crate::commands::{self, Context, Next, Produced, Producer};
@@ -269,6 +269,7 @@ impl<'v, 'e> Visit<'v, 'e> {
                 conn.phase = Phase::Receive(Box::new(Upload {
                     id: Some(upload),
                     left: len,
+                    stride: DIRECT_MIN as u32,
                     terminator: [0; 2],
                     terminator_len: 0,
                     terminator_wanted: style.style().protocol().value_end().len() as u8,

@@ -21,6 +21,10 @@ use super::{ATTEMPTS, PinId, PinRead, Received, Seconds, Store, UploadId, inside
 /// at either end.
 pub const SLICES_MAX: usize = 18;
 
+/// Others are dropped to make way for at most this much before it is known how much came: what an
+/// upload appends at once. For the rest they are once it is there.
+const HEADROOM: usize = 64 << 10;
+
 /// Room in the chunks of an upload.
 struct Room {
     /// In order.
@@ -42,13 +46,15 @@ impl Store {
         fill: impl FnOnce(&mut [&mut [u8]]) -> usize,
     ) -> Received {
         let (slot, number) = inside(id.0);
-        self.make_way(slot, number, max, now);
+        self.make_way(slot, number, max.min(HEADROOM), now);
         for _ in 0..ATTEMPTS {
             let mut shard = self.slots[slot].lock();
             match shard.upload_room(number, max, now) {
                 None => return Received::Dropped,
                 Some(room) if room.spans[0].is_some() => {
                     shard.fill_upload(number, room, now, fill);
+                    drop(shard);
+                    self.make_way(slot, number, 0, now);
                     return Received::Taken;
                 }
                 Some(_) => drop(shard),
@@ -135,7 +141,9 @@ impl Shard {
         let upload = self.uploads.get_mut(number).expect("it has room");
         let head = upload.head;
         upload.received += filled as u32;
-        upload.active = now;
+        if filled > 0 {
+            upload.active = now;
+        }
         self.in_flight.add(filled);
         let Chain { len, first, .. } = self.chain(head);
         let (unused, first) = match last {

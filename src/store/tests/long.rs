@@ -254,3 +254,54 @@ fn one_very_long_value_goes_to_make_room_and_no_more() {
     assert!(evicted() - before <= 2, "{} of 3 MiB for one of 1 MiB", evicted() - before);
     d.store.assert_valid();
 }
+
+/// A read into an upload's chunks for which `coming` bytes are there.
+fn fill(d: &Driver, id: &UploadId, max: usize, coming: usize) -> Received {
+    let read = |slices: &mut [&mut [u8]]| {
+        coming.min(slices.iter().map(|slice| slice.len()).sum::<usize>())
+    };
+    d.store.fill_upload(id, max, d.now, read)
+}
+
+/// An upload that has come to all but its end.
+fn nearly(d: &Driver, key: &str, len: usize) -> UploadId {
+    let args = d.args(key.as_bytes(), SetMode::Set);
+    let id = d.store.begin_upload(&args, len as u32 + 1000, d.now).unwrap();
+    assert_eq!(d.store.append_upload(&id, &pattern(len, 1), d.now), Received::Taken);
+    id
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "needs more memory than there is under miri")]
+fn uploads_give_way_to_what_came_and_not_to_what_might() {
+    let d = Driver::new(16 << 20);
+    let ids: Vec<_> = (0..4).map(|n| nearly(&d, &format!("k{n}"), 940_000)).collect();
+    let args = d.args(b"new", SetMode::Set);
+    let new = d.store.begin_upload(&args, 900_000, d.now).unwrap();
+    // All uploads may hold 4 MiB: there is room for 400 KiB, not for 512.
+    assert_eq!(fill(&d, &new, 512 << 10, 1000), Received::Taken);
+    assert_eq!(d.store.stats(d.now).uploads, 5);
+    d.store.assert_valid();
+    assert_eq!(fill(&d, &new, 512 << 10, usize::MAX), Received::Taken);
+    let stats = d.store.stats(d.now);
+    assert_eq!(stats.uploads, 4, "one gave way");
+    assert!(stats.upload_bytes <= 4 << 20);
+    d.store.assert_valid();
+    ids.into_iter().chain([new]).for_each(|id| d.store.drop_upload(id));
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "needs more memory than there is under miri")]
+fn a_read_that_brought_nothing_is_no_progress() {
+    let mut d = Driver::new(16 << 20);
+    let stale = nearly(&d, "stale", 500_000);
+    d.now += 1;
+    let fresh = nearly(&d, "fresh", 500_000);
+    d.now += 1;
+    assert_eq!(fill(&d, &stale, 1000, 0), Received::Taken);
+    let ids: Vec<_> = (0..4).map(|n| nearly(&d, &format!("k{n}"), 900_000)).collect();
+    assert_eq!(fill(&d, &stale, 1000, 1), Received::Dropped);
+    assert_eq!(fill(&d, &fresh, 1000, 1), Received::Taken);
+    d.store.assert_valid();
+    ids.into_iter().chain([fresh]).for_each(|id| d.store.drop_upload(id));
+}
