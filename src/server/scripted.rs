@@ -187,6 +187,7 @@ impl World {
             stopping: false,
         };
         self.stage.run(&env, &mut self.conns, &mut self.ready, &mut self.effects);
+        self.ready.extend(self.effects.dumping.drain(..));
         let held: u64 = self.conns.iter().map(|(_, conn)| u64::from(conn.owned)).sum();
         assert_eq!(self.shared.workers[0].buffer_bytes.get(), held);
     }

@@ -29,6 +29,7 @@ use super::limits::{
 };
 use super::plan::{Part, Plan, Rest};
 use super::visit::Visit;
+use crate::commands::Producer;
 use crate::ops::watch::{Log, Streams};
 use crate::ops::{config::Config, counters::WorkerCounters, shared::Shared};
 use crate::store::Store;
@@ -76,6 +77,8 @@ pub(super) struct Effects {
     pub(super) timers: Vec<Entry>,
     /// To be tried again when buffers are less short.
     pub(super) deferred: Vec<usize>,
+    /// In the midst of a dump, the next part of which has time.
+    pub(super) dumping: Vec<usize>,
     /// Just parked: others are to be asked.
     pub(super) errands: Vec<usize>,
     /// The daemon is to stop; gracefully?
@@ -408,7 +411,10 @@ pub(super) fn settle<S>(
         effects.deferred.push(token);
     } else if !conn.queued && conn.wants_a_turn(env.output_mark) {
         conn.queued = true;
-        ready.push_back(token);
+        match conn.phase {
+            Phase::Send(Producer::Dump(..)) => effects.dumping.push(token),
+            _ => ready.push_back(token),
+        }
     }
     if conn.blocked != conn.watched {
         effects.interest.push(token);

@@ -158,6 +158,7 @@ impl Udp {
             self.receive(env, n);
             while !self.ready.is_empty() {
                 stage.run(env, &mut self.exchanges, &mut self.ready, &mut self.effects);
+                self.ready.extend(self.effects.dumping.drain(..));
             }
             for (_, exchange) in self.exchanges.iter_mut() {
                 let answer = conclude(env, exchange);

@@ -7,7 +7,9 @@ use std::ops::Range;
 
 use super::connection::{Connection, Due, Login, Parked, Phase, Upload, body_deadline};
 use super::direct;
-use super::limits::{BUCKETS_AHEAD, DIRECT_MIN, ITEMS_AHEAD, STREAM_AHEAD, STREAM_PIECES};
+use super::limits::{
+    BUCKETS_AHEAD, DIRECT_MIN, DUMP_PIECES, ITEMS_AHEAD, STREAM_AHEAD, STREAM_PIECES,
+};
 use super::plan::{Step, What};
 use super::stage::{Effects, Env};
 use crate::commands::{self, Context, Next, Produced, Producer};
@@ -306,7 +308,11 @@ impl<'v, 'e> Visit<'v, 'e> {
         let (store, shared, now) = (self.env.store, self.env.shared, self.env.now);
         // The reader has taken what was made before, or this would not be its turn.
         conn.sent_at = now;
-        for _ in 0..STREAM_PIECES {
+        let pieces = match producer {
+            Producer::Value(..) => STREAM_PIECES,
+            Producer::Dump(..) => DUMP_PIECES,
+        };
+        for _ in 0..pieces {
             if conn.output.len() + self.out.len() - begin >= STREAM_AHEAD {
                 break;
             }

@@ -24,8 +24,8 @@ use super::deadlines::{Entry, Wheel};
 use super::errands::Errand;
 use super::inbox::{Asker, Message};
 use super::limits::{
-    BUFFERS_HARD_MAX, BUFFERS_SOFT_MAX, EVENTS_MAX, OUTPUT_MARK, OUTPUT_MARK_TIGHT, STALLED_S,
-    STOP_DRAIN_MS, STOP_FLUSH_MS, TURN_REQUESTS_MAX, WATCH_PERIOD_MS,
+    BUFFERS_HARD_MAX, BUFFERS_SOFT_MAX, DUMP_PERIOD_MS, EVENTS_MAX, OUTPUT_MARK, OUTPUT_MARK_TIGHT,
+    STALLED_S, STOP_DRAIN_MS, STOP_FLUSH_MS, TURN_REQUESTS_MAX, WATCH_PERIOD_MS,
 };
 use super::stage::{Effects, Env, Stage, settle};
 use super::stream::Stream;
@@ -46,6 +46,7 @@ const WHEEL_TICK: Duration = Duration::from_millis(500);
 
 /// How long to sleep while somebody watches.
 const WATCH_PERIOD: Duration = Duration::from_millis(WATCH_PERIOD_MS);
+const DUMP_PERIOD: Duration = Duration::from_millis(DUMP_PERIOD_MS);
 
 /// One worker.
 pub(super) struct Worker {
@@ -71,6 +72,8 @@ pub(super) struct Worker {
     watchers: Vec<usize>,
     /// When they are sent what has come for them.
     feed_at: Limit,
+    /// When those who dump get their next turn.
+    dump_at: Limit,
     /// Room for that.
     lines: Vec<u8>,
     /// Datagrams, if there are to be any.
@@ -113,6 +116,7 @@ impl Worker {
             stop: None,
             watchers: Vec::new(),
             feed_at: Limit::after_ms(0),
+            dump_at: Limit::after_ms(0),
             lines: Vec::new(),
             udp,
         }
@@ -142,6 +146,10 @@ impl Worker {
             if now != self.wheel.visited() {
                 self.look_at_deadlines(now);
             }
+            if !self.effects.dumping.is_empty() && self.dump_at.passed() {
+                self.dump_at = Limit::after_ms(DUMP_PERIOD_MS);
+                self.ready.extend(self.effects.dumping.drain(..));
+            }
             self.serve(now);
             self.serve_datagrams(now);
             self.feed_watchers();
@@ -158,7 +166,7 @@ impl Worker {
         if !self.ready.is_empty() || self.udp.as_ref().is_some_and(|udp| udp.is_ready()) {
             return Some(Duration::ZERO);
         }
-        match self.stop {
+        let pace = match self.stop {
             Some(Stop::Flushing(limit) | Stop::Draining(limit)) => {
                 Some(limit.left().min(Duration::from_millis(STOP_DRAIN_MS / 4)))
             }
@@ -167,7 +175,9 @@ impl Worker {
                 let pace = waiting.then_some(WHEEL_TICK);
                 if self.watchers.is_empty() { pace } else { Some(WATCH_PERIOD) }
             }
-        }
+        };
+        let dumping = !self.effects.dumping.is_empty();
+        if dumping { Some(pace.map_or(DUMP_PERIOD, |pace| pace.min(DUMP_PERIOD))) } else { pace }
     }
 
     /// What the system says of a connection. The place may have been vacated, or taken by another

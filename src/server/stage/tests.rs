@@ -1,6 +1,6 @@
 //! Conversations over scripted streams: no socket, no clock, every split.
 
-use super::super::limits::OUTPUT_MARK;
+use super::super::limits::{DUMP_PIECES, OUTPUT_MARK};
 use super::super::scripted::World;
 use crate::ops::shared::tests::config;
 
@@ -371,8 +371,8 @@ fn a_long_pipeline_takes_turns_with_others() {
 fn a_turn_of_a_dump_is_short_however_many_items_there_are() {
     const ITEMS: usize = 4000;
     const LINE_MAX: usize = 3 * 250 + 200;
-    // Two steps of 64 items, and a bucket more each.
-    const LISTED_MAX: usize = 2 * (64 + 36);
+    // Steps of 64 items, and a bucket more each.
+    const LISTED_MAX: usize = DUMP_PIECES * (64 + 36);
     let mut world = world();
     let sets: String =
         (0..ITEMS).map(|n| format!("set {n:#<250} 0 0 1 noreply\r\nx\r\n")).collect();
