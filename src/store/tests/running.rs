@@ -180,6 +180,7 @@ fn pages_of_long_values_move_too() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "half an hour in an interpreter")]
 fn requests_go_on_between_the_steps_of_a_move() {
     let (d, count) = (Driver::new(4 << 20), fewer(20_000));
     d.fill("k", count, 100);
@@ -278,6 +279,7 @@ fn a_lowered_limit_gives_memory_back_and_a_raised_one_is_used() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "half an hour in an interpreter")]
 fn idle_room_goes_back_to_the_pool_once_all_memory_is_taken() {
     let count = fewer(130_000);
     let mut d = Driver::new(fewer(8 << 20) as u64);
@@ -295,6 +297,7 @@ fn idle_room_goes_back_to_the_pool_once_all_memory_is_taken() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "half an hour in an interpreter")]
 fn with_automove_2_an_eviction_asks_for_a_page() {
     for (automove, expected) in [(0, false), (2, true)] {
         let background = Background { automove, ..Background::default() };
