@@ -187,8 +187,19 @@ impl Server {
 
     /// Starts this program's own server that answers `workload` without keeping anything.
     pub fn start_echo(kind: Kind, workload: &str) -> io::Result<Server> {
-        let mut command = Command::new(std::env::current_exe()?);
-        command.args(["--echo-server", workload, "--servers", kind.name()]);
+        Server::start_echo_under(&[], kind, workload, 1)
+    }
+
+    /// The same with so many threads, by way of a program that runs other programs.
+    pub fn start_echo_under(
+        wrapper: &[&str],
+        kind: Kind,
+        workload: &str,
+        threads: usize,
+    ) -> io::Result<Server> {
+        let mut command = under(wrapper, std::env::current_exe()?);
+        command.args(["--echo-server", workload, &threads.to_string()]);
+        command.args(["--servers", kind.name()]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = spawn_on_server_core(&mut command)?;
         let output = child.stdout.take().expect("stdout is piped");
@@ -331,6 +342,11 @@ pub fn pin_load() -> bool {
         && cpu::pin_current_thread(LOAD_CORE).is_ok()
 }
 
+/// Moves the calling thread of the load generator to the server's core.
+pub fn pin_load_beside_server() -> io::Result<()> {
+    cpu::pin_current_thread(SERVER_CORE)
+}
+
 /// The first number of a schedstat.
 fn run_time_ns(schedstat: &str) -> u64 {
     schedstat.split(' ').next().and_then(|text| text.parse().ok()).unwrap_or(0)
@@ -359,14 +375,7 @@ impl Launch {
             }
         };
         let port = free_port()?;
-        let mut command = match wrapper {
-            [] => Command::new(program),
-            [first, rest @ ..] => {
-                let mut command = Command::new(first);
-                command.args(rest).arg(program);
-                command
-            }
-        };
+        let mut command = under(wrapper, program);
         command.args(["-t", "1", "-U", "0", "-l", "127.0.0.1", "-p", &port.to_string()]);
         command.args(["-m", &memory_mb.to_string()]).args(kind.extra_options());
         if fs::metadata("/proc/self")?.uid() == 0 {
@@ -385,6 +394,18 @@ impl Launch {
         let mut server = self.server(child);
         server.wait_until_it_answers()?;
         Ok(server)
+    }
+}
+
+/// A program, or another that runs it.
+fn under(wrapper: &[&str], program: PathBuf) -> Command {
+    match wrapper {
+        [] => Command::new(program),
+        [first, rest @ ..] => {
+            let mut command = Command::new(first);
+            command.args(rest).arg(program);
+            command
+        }
     }
 }
 

@@ -1,16 +1,17 @@
 //! The limit: a server that frames requests by their known length and answers fixed bytes.
 //!
-//! One thread, one epoll, the staged loop that measured best: every ready connection of one poll
-//! is read once (a short read means drained), then all answers are sent. No request is looked at
-//! beyond its first byte, and that only where a workload has two kinds of request. What a cache
+//! Each thread has one epoll and the staged loop that measured best: every ready connection of one
+//! poll is read once (a short read means drained), then all answers are sent. No request is looked
+//! at beyond its first byte, and that only where a workload has two kinds of request. What a cache
 //! costs above this is its own; what is below is the kernel's. For large values, answers may
-//! instead be made of [`Values`].
+//! instead be made of [`Values`]. Threads share nothing: one accepts and deals out connections.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
 use mio::net::{TcpListener, TcpStream};
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Interest, Poll, Token, Waker};
 
 use crate::dialects;
 use crate::server;
@@ -21,24 +22,26 @@ use crate::workloads::{FILLED, Kind, Verb, Workload};
 const READ_BYTES: usize = 256 << 10;
 /// Answers up to this many bytes are prepared in one piece.
 const PREPARED_BYTES: usize = 128 << 10;
-const LISTENER: Token = Token(usize::MAX);
+/// Connections come: from the listener, or from the thread that has it.
+const INTAKE: Token = Token(usize::MAX);
 
-/// Serves `workload` on an ephemeral loopback port, printed to standard output, until standard
-/// input ends (as it does when the bench is gone).
-pub fn serve(workload: &Workload, kind: server::Kind) -> io::Result<()> {
+/// Serves `workload` by so many threads on an ephemeral loopback port, printed to standard output,
+/// until standard input ends (as it does when the bench is gone).
+pub fn serve(workload: &'static Workload, kind: server::Kind, threads: usize) -> io::Result<()> {
     let mut listener = TcpListener::bind(([127, 0, 0, 1], 0).into())?;
     println!("{}", listener.local_addr()?.port());
     std::thread::spawn(|| {
         let _ = io::stdin().read_to_end(&mut Vec::new());
         std::process::exit(0);
     });
-    let mut poll = Poll::new()?;
-    poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+    let poll = Poll::new()?;
+    poll.registry().register(&mut listener, INTAKE, Interest::READABLE)?;
+    let peers = (1..threads).map(|_| Peer::start(workload, kind)).collect::<io::Result<_>>()?;
+    run(Echo::new(workload, kind), poll, Intake::Listener { listener, peers, accepted: 0 })
+}
+
+fn run(mut echo: Echo, mut poll: Poll, mut intake: Intake) -> io::Result<()> {
     let mut events = Events::with_capacity(1024);
-    let mut echo = Echo::new(workload);
-    if matches!(kind, server::Kind::Copy | server::Kind::Scatter) {
-        echo.values = Some(Values::new(workload, kind == server::Kind::Scatter));
-    }
     loop {
         let timeout = if echo.ready.is_empty() { None } else { Some(Duration::ZERO) };
         match poll.poll(&mut events, timeout) {
@@ -48,11 +51,65 @@ pub fn serve(workload: &Workload, kind: server::Kind) -> io::Result<()> {
         }
         for event in &events {
             match event.token() {
-                LISTENER => echo.accept(&listener, &poll)?,
+                INTAKE => {
+                    while let Some(stream) = intake.next() {
+                        echo.take(stream, &poll)?;
+                    }
+                }
                 Token(index) => echo.ready.push(index),
             }
         }
         echo.stage();
+    }
+}
+
+/// Where a thread's connections come from.
+enum Intake {
+    /// Those it accepts: every thread gets its share, in turn.
+    Listener { listener: TcpListener, peers: Vec<Peer>, accepted: usize },
+    /// Those it is given.
+    Given(Receiver<TcpStream>),
+}
+
+impl Intake {
+    /// The next one for this thread.
+    fn next(&mut self) -> Option<TcpStream> {
+        match self {
+            Intake::Given(receiver) => receiver.try_recv().ok(),
+            Intake::Listener { listener, peers, accepted } => loop {
+                let (stream, _) = listener.accept().ok()?;
+                let turn = *accepted % (peers.len() + 1);
+                *accepted += 1;
+                match turn.checked_sub(1) {
+                    None => return Some(stream),
+                    Some(peer) => peers[peer].give(stream),
+                }
+            },
+        }
+    }
+}
+
+/// Another thread of the server.
+struct Peer {
+    sender: Sender<TcpStream>,
+    waker: Waker,
+}
+
+impl Peer {
+    fn start(workload: &'static Workload, kind: server::Kind) -> io::Result<Peer> {
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), INTAKE)?;
+        let (sender, receiver) = mpsc::channel();
+        let echo = Echo::new(workload, kind);
+        std::thread::spawn(|| run(echo, poll, Intake::Given(receiver)));
+        Ok(Peer { sender, waker })
+    }
+
+    fn give(&self, stream: TcpStream) {
+        // A thread that has ended closes what it had: the load sees that.
+        if self.sender.send(stream).is_ok() {
+            let _ = self.waker.wake();
+        }
     }
 }
 
@@ -108,33 +165,32 @@ struct Echo {
 }
 
 impl Echo {
-    fn new(workload: &Workload) -> Self {
+    fn new(workload: &Workload, kind: server::Kind) -> Self {
         let frames = frames(workload);
         let copies = (PREPARED_BYTES / frames[0].reply.len()).max(1);
+        let of_values = matches!(kind, server::Kind::Copy | server::Kind::Scatter);
         Echo {
             prepared: frames[0].reply.repeat(copies),
             frames,
-            values: None,
+            values: of_values.then(|| Values::new(workload, kind == server::Kind::Scatter)),
             connections: Vec::new(),
             ready: Vec::new(),
             input: vec![0; READ_BYTES],
         }
     }
 
-    fn accept(&mut self, listener: &TcpListener, poll: &Poll) -> io::Result<()> {
-        while let Ok((mut stream, _)) = listener.accept() {
-            stream.set_nodelay(true)?;
-            let free = self.connections.iter().position(Option::is_none);
-            let index = free.unwrap_or_else(|| {
-                self.connections.push(None);
-                self.connections.len() - 1
-            });
-            let interest = Interest::READABLE | Interest::WRITABLE;
-            poll.registry().register(&mut stream, Token(index), interest)?;
-            let unsent = Vec::new();
-            let connection = Connection { stream, frame: 0, have: 0, owed: 0, sent: index, unsent };
-            self.connections[index] = Some(connection);
-        }
+    fn take(&mut self, mut stream: TcpStream, poll: &Poll) -> io::Result<()> {
+        stream.set_nodelay(true)?;
+        let free = self.connections.iter().position(Option::is_none);
+        let index = free.unwrap_or_else(|| {
+            self.connections.push(None);
+            self.connections.len() - 1
+        });
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        poll.registry().register(&mut stream, Token(index), interest)?;
+        let unsent = Vec::new();
+        let connection = Connection { stream, frame: 0, have: 0, owed: 0, sent: index, unsent };
+        self.connections[index] = Some(connection);
         Ok(())
     }
 

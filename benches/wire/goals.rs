@@ -10,7 +10,7 @@ use crate::figures::Figures;
 use crate::footprint::Growth;
 use crate::load::Sample;
 use crate::pauses;
-use crate::scaling;
+use crate::scaling::{self, LoadOn};
 use crate::server::Kind;
 use crate::speed::{Cell, Row};
 use crate::table::{Table, figure};
@@ -196,11 +196,22 @@ impl Measured<'_> {
             goals.at_most(&axis, " ms", most_ms, beyond(Slabd), &note);
         }
         for workload in scaling::WORKLOADS {
-            let [one, two] = ["1", "2"].map(|threads| scaling::name(workload, threads));
-            let ratio = |kind| figures.ratio((&two, kind), (&one, kind));
-            let note = ratio(Memcached).map_or(String::new(), |r| format!(" (memcached: {r:.2})"));
+            let ratio = |kind, on| {
+                let [one, two] = [1, 2].map(|threads| scaling::name(workload, threads, on));
+                figures.ratio((&two, kind), (&one, kind))
+            };
+            let of = |kind: Kind, on| ratio(kind, on).map(|r| format!("{} {r:.2}", kind.name()));
+            let note = |kinds: &[Kind], on| {
+                let peers: Vec<_> = kinds.iter().filter_map(|&kind| of(kind, on)).collect();
+                peers.join(", ")
+            };
             let axis = format!("CPU of two workers, {workload}");
-            goals.at_most(&axis, " × of one", 1.1, ratio(Slabd), &note);
+            let peers = format!(
+                " ({}; load on both cores: {})",
+                note(&[Memcached, Echo], LoadOn::OneCore),
+                note(&[Slabd, Memcached, Echo], LoadOn::BothCores)
+            );
+            goals.at_most(&axis, " × of one", 1.1, ratio(Slabd, LoadOn::OneCore), &peers);
         }
         let each = |growths: &[Growth], kind| {
             growths.iter().find(|growth| growth.kind == kind).map(Growth::each)

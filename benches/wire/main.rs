@@ -73,7 +73,7 @@ fn run(mut options: Options) -> io::Result<()> {
                 println!("{:14} {}", workload.name, workload.key_set.name);
             }
         }
-        Mode::EchoServer(workload) => echo::serve(workload, options.servers[0])?,
+        Mode::EchoServer(workload, threads) => echo::serve(workload, options.servers[0], threads)?,
         Mode::Flame => {
             server::pin_load();
             flame::draw(&options)?;

@@ -18,7 +18,7 @@ usage: cargo bench --bench wire -- [OPTIONS] [MODE]
                and the time from a server's start to its first reply
   pauses       the worst that a request waits while the table grows, pages move, a million items
                expire
-  scaling      server CPU a request with two workers and with one
+  scaling      server CPU a request with two workers and with one, beside the echo server's
   all          all of these
   flame        none of these: flame graphs of slabd under lone and under pipelined gets, by perf,
                kept in --out (or here); see scripts/flame.sh
@@ -61,8 +61,8 @@ pub enum Mode {
     Scaling,
     All,
     Flame,
-    /// Not for people: be the echo server for one workload.
-    EchoServer(&'static Workload),
+    /// Not for people: be the echo server for one workload, with so many threads.
+    EchoServer(&'static Workload, usize),
     List,
     Help,
 }
@@ -148,7 +148,7 @@ impl Options {
                 "--echo-server" => {
                     let name = value()?;
                     let workload = workloads::by_name(&name).ok_or(format!("no {name}"))?;
-                    options.mode = Mode::EchoServer(workload);
+                    options.mode = Mode::EchoServer(workload, number(&argument, &value()?)?);
                 }
                 "--list" => options.mode = Mode::List,
                 "--help" | "-h" => options.mode = Mode::Help,
