@@ -22,6 +22,10 @@ use crate::workloads::{FILLED, Kind, Verb, Workload};
 const READ_BYTES: usize = 256 << 10;
 /// Answers up to this many bytes are prepared in one piece.
 const PREPARED_BYTES: usize = 128 << 10;
+/// A connection's first value lies this many values behind the one before's: digits of the golden
+/// ratio, so that they all begin far apart in any number of values. Side by side, each would send
+/// what another has just brought into the processor's cache, which no cache server could count on.
+const APART: usize = 6_180_339;
 /// Connections come: from the listener, or from the thread that has it.
 const INTAKE: Token = Token(usize::MAX);
 
@@ -189,7 +193,8 @@ impl Echo {
         let interest = Interest::READABLE | Interest::WRITABLE;
         poll.registry().register(&mut stream, Token(index), interest)?;
         let unsent = Vec::new();
-        let connection = Connection { stream, frame: 0, have: 0, owed: 0, sent: index, unsent };
+        let sent = index.wrapping_mul(APART);
+        let connection = Connection { stream, frame: 0, have: 0, owed: 0, sent, unsent };
         self.connections[index] = Some(connection);
         Ok(())
     }
