@@ -88,6 +88,11 @@
 //! work and every store that needs memory do a bounded part of what is due, so nothing
 //! alive is evicted while there is something dead, but for a burst. Weighed in `store/expiry.rs`.
 //!
+//! **Memory is there before it is needed.** The system gives memory when it is first touched, a
+//! huge page at a time, which takes 150 microseconds at best and milliseconds now and then. So a
+//! thread of the lowest priority touches the next huge page of items, or of the index, while the
+//! last one is being filled (`store/pages.rs`), and no request waits for it under a lock.
+//!
 //! **Memory between classes.** A class that needs a chunk takes, in this order: its own free ones,
 //! a page of the pool, what is dead, an empty page of another class, its own next in line. Every
 //! few evictions its claim is weighed against the class that keeps its pages longest for what they

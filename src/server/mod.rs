@@ -126,7 +126,8 @@ struct Threads {
     acceptor: JoinHandle<()>,
     stopper: listener::Stopper,
     workers: Vec<JoinHandle<()>>,
-    maintainer: JoinHandle<()>,
+    /// Upkeep of the store, and of memory for it.
+    background: [JoinHandle<()>; 2],
     errands: Option<JoinHandle<()>>,
     /// Dropped to stop the maintainer.
     maintained: crossbeam_channel::Sender<()>,
@@ -188,13 +189,16 @@ impl Threads {
         let maintainer = spawn("maintain".to_owned(), move || {
             maintainer::run(&maintain, clock, &until);
         })?;
+        let provide = Arc::clone(&common);
+        let provider = spawn("provide".to_owned(), move || provide_memory(&provide.store))?;
         let (acceptor, stopper) = Acceptor::new(Arc::clone(&common), bound)?;
         let descriptors = (datagrams.len() * common.config.threads) as u64;
         common.shared.listener.listeners.fetch_add(descriptors, Relaxed);
         let acceptor = spawn("accept".to_owned(), move || {
             acceptor.run().expect("the accepting thread's poll works");
         })?;
-        Ok(Threads { common, acceptor, stopper, workers, maintainer, errands, maintained })
+        let background = [maintainer, provider];
+        Ok(Threads { common, acceptor, stopper, workers, background, errands, maintained })
     }
 
     /// Take nobody in, answer what was read, end.
@@ -206,8 +210,18 @@ impl Threads {
         self.common.errands.iter().for_each(Errands::stop);
         self.errands.into_iter().for_each(join);
         drop(self.maintained);
-        join(self.maintainer);
+        self.common.store.end_providing();
+        self.background.into_iter().for_each(join);
     }
+}
+
+/// Have memory there before it is needed, until that is ended.
+fn provide_memory(store: &Store) {
+    // On the core of a worker it would be what that is not to wait for.
+    if let Err(error) = cpu::give_way() {
+        log::debug!("memory is provided at ordinary priority: {error}");
+    }
+    while store.provide() {}
 }
 
 /// The cores that workers are to be pinned to are there, and ours to use.

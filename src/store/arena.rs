@@ -1,7 +1,8 @@
 //! Raw page memory: the only unsafe code of the engine. Its soundness needs nothing from callers:
 //!
-//! 1. a [`Reserve`] owns one zeroed range and gives every 64 KiB of it out at most once at a time,
-//!    as a [`Page`], which cannot be copied; the range lives until the last page is gone;
+//! 1. a [`Reserve`] owns one zeroed range and gives every part of it out at most once at a time, as
+//!    a [`Block`], which is cut into [`Page`]s of 64 KiB; neither can be copied, and the range
+//!    lives until the last of them is gone;
 //! 2. an [`ItemId`] decodes to a page number, checked against the arena's table, and an offset
 //!    that is a multiple of 8; whoever reads behind it checks that the read ends inside the page;
 //! 3. every bit pattern is a valid [`ItemHeader`] (integers, `Option` of a non-zero integer);
@@ -19,9 +20,12 @@ use std::slice;
 use super::geometry::{HEADER_SIZE, ITEM_ALIGN, PAGE_SIZE};
 use super::item::{ItemHeader, ItemId, ItemView};
 use crate::sync::Arc;
-use crate::sys::memory::{Backing, Region};
+use crate::sys::memory::{Backing, HUGE_PAGE, Region};
 
-/// Address space for pages, given out from the front.
+/// The smallest pages that a system has.
+const TOUCHED: usize = 4 << 10;
+
+/// Address space for pages, given out a block at a time, from the front.
 #[derive(Debug)]
 pub(super) struct Reserve {
     region: Arc<Region>,
@@ -34,16 +38,53 @@ impl Reserve {
         let region = Arc::new(Region::reserve(pages * PAGE_SIZE, backing)?);
         Ok(Reserve { region, given: 0 })
     }
-    /// A page that was never given before, zeroed.
-    pub(super) fn next(&mut self) -> Option<Page> {
-        let offset = self.given * PAGE_SIZE;
-        if offset + PAGE_SIZE > self.region.len() {
+    /// A block that was never given before.
+    pub(super) fn block(&mut self) -> Option<Block> {
+        let at = self.given;
+        self.given = self.region.len().min(at + HUGE_PAGE);
+        let block = Block { region: Arc::clone(&self.region), at, end: self.given };
+        (at < self.given).then_some(block)
+    }
+}
+
+/// A huge page's worth of zeroed memory, of which pages are cut. It owns what is left of it.
+#[derive(Debug)]
+pub(super) struct Block {
+    region: Arc<Region>,
+    /// From here on, in the region, it is left,
+    at: usize,
+    /// up to here.
+    end: usize,
+}
+
+impl Block {
+    /// Pages left.
+    pub(super) fn pages(&self) -> usize {
+        (self.end - self.at) / PAGE_SIZE
+    }
+    /// The next of them, zeroed.
+    pub(super) fn page(&mut self) -> Option<Page> {
+        if self.pages() == 0 {
             return None;
         }
-        self.given += 1;
-        // SAFETY: inside the region (just checked).
-        let base = unsafe { self.region.base().add(offset) };
+        // SAFETY: inside the region: a block is, and there is a page between `at` and its end.
+        let base = unsafe { self.region.base().add(self.at) };
+        self.at += PAGE_SIZE;
         Some(Page { base, region: Arc::clone(&self.region) })
+    }
+    /// Have the system give the memory now, not when it is first used.
+    pub(super) fn populate(&mut self) {
+        for offset in (self.at..self.end).step_by(TOUCHED) {
+            // SAFETY: inside the region, of which nobody else has this part; it is zeroed, and
+            // stays so. (Not by a call for all of it, which would keep other threads from mapping
+            // memory for as long as it takes.)
+            unsafe { self.region.base().add(offset).write_volatile(0) };
+        }
+    }
+    /// Give what is left back to the system: nobody needs it soon. It stays ours, and zeroed.
+    pub(super) fn clear(&mut self) {
+        // SAFETY: nobody else has access to this part of the region.
+        unsafe { self.region.release(self.at, self.end - self.at) };
     }
 }
 
@@ -220,12 +261,16 @@ mod tests {
         *seed
     }
 
+    fn page() -> Page {
+        Reserve::new(1, Backing::Lazy).unwrap().block().unwrap().page().unwrap()
+    }
+
     #[test]
     fn any_id_is_memory_safe() {
-        let mut reserve = Reserve::new(3, Backing::Lazy).unwrap();
+        let mut block = Reserve::new(3, Backing::Lazy).unwrap().block().unwrap();
         let mut arena = Arena::default();
-        arena.put(0, reserve.next().unwrap());
-        arena.put(2, reserve.next().unwrap());
+        arena.put(0, block.page().unwrap());
+        arena.put(2, block.page().unwrap());
         let hook = std::panic::take_hook();
         std::panic::set_hook(Box::new(|_| {}));
         let mut seed = 0x5eed;
@@ -272,7 +317,7 @@ mod tests {
     #[test]
     fn places_taken_together_are_written_apart_and_never_overlap() {
         let mut arena = Arena::default();
-        arena.put(0, Reserve::new(1, Backing::Lazy).unwrap().next().unwrap());
+        arena.put(0, page());
         let place = |offset, len| Some(Span { id: ItemId::new(0, 1), offset, len });
         let [a, none, b] = arena.several_mut([place(4, 4), None, place(0, 4)]);
         a.fill(1);
@@ -286,19 +331,38 @@ mod tests {
 
     #[test]
     fn a_reserve_gives_each_page_once_and_then_no_more() {
-        let mut reserve = Reserve::new(1, Backing::Lazy).unwrap();
-        let pages: Vec<Page> = std::iter::from_fn(|| reserve.next()).collect();
-        assert!(!pages.is_empty());
+        let pages_wanted = HUGE_PAGE / PAGE_SIZE + 1;
+        let mut reserve = Reserve::new(pages_wanted, Backing::Lazy).unwrap();
+        let mut blocks: Vec<Block> = std::iter::from_fn(|| reserve.block()).collect();
+        assert_eq!(blocks.len(), 2);
+        let pages = blocks.iter_mut().flat_map(|block| std::iter::from_fn(|| block.page()));
+        let pages: Vec<Page> = pages.collect();
+        assert!(pages.len() >= pages_wanted);
         let mut bases: Vec<usize> = pages.iter().map(|p| p.base.as_ptr() as usize).collect();
         bases.dedup();
         assert_eq!(bases.len(), pages.len());
     }
 
     #[test]
-    fn a_cleared_page_reads_zero() {
-        let mut reserve = Reserve::new(1, Backing::Lazy).unwrap();
+    fn a_block_is_zero_whether_populated_or_cleared() {
+        let mut block = Reserve::new(4, Backing::Huge).unwrap().block().unwrap();
         let mut arena = Arena::default();
-        arena.put(0, reserve.next().unwrap());
+        arena.put(0, block.page().unwrap());
+        arena.bytes_mut(ItemId::new(0, 1), 0, 8).fill(1);
+        block.populate();
+        arena.put(1, block.page().unwrap());
+        block.clear();
+        arena.put(2, block.page().unwrap());
+        assert_eq!(arena.bytes(ItemId::new(0, 1), 0, 8), [1; 8]);
+        for page in 1..3 {
+            assert_eq!(arena.bytes(ItemId::new(page, 0), 0, PAGE_SIZE), [0; PAGE_SIZE]);
+        }
+    }
+
+    #[test]
+    fn a_cleared_page_reads_zero() {
+        let mut arena = Arena::default();
+        arena.put(0, page());
         let id = ItemId::new(0, 1);
         arena.bytes_mut(id, 0, 8).fill(1);
         let page = arena.take(0).unwrap().cleared();

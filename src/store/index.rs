@@ -13,7 +13,7 @@ use std::io;
 use super::item::ItemId;
 use super::{IndexShape, KeyHash};
 use crate::sys::cpu::{equal_bytes, prefetch};
-use crate::sys::memory::{HUGE_PAGE, LazyWords};
+use crate::sys::memory::{HUGE_PAGE, LazyWords, Part};
 
 /// Words of a bucket.
 const WORDS: usize = 16;
@@ -22,6 +22,9 @@ const SLOTS: usize = 12;
 /// Items per bucket, on average, beyond which a bucket is split: at 8 of 12 few buckets overflow
 /// even just before they are split, and an item costs 8 bytes.
 const LOAD: usize = 8;
+/// What of a huge page is left when the next one is to be prepared, as one part in so many: 32 000
+/// items until it is needed, and a quarter of a megabyte more that is there too soon.
+const AHEAD: usize = 8;
 /// Longest chain of overflow buckets that is followed: protection against flooding, should a
 /// sender ever learn the seed. An insert that would pass it fails.
 const CHAIN_MAX: usize = 64;
@@ -317,16 +320,16 @@ impl Index {
     }
 
     /// Divide one bucket in two. `hash_of` gives an item's hash again, `address_of` its address
-    /// (so that the items of the bucket can be fetched side by side).
+    /// (so that the items of the bucket can be fetched side by side). What had best be prepared
+    /// before long is handed back.
     pub(super) fn grow(
         &mut self,
         mut hash_of: impl FnMut(ItemId) -> KeyHash,
         address_of: impl Fn(ItemId) -> usize,
-    ) {
+    ) -> Option<Part> {
         let IndexShape { mask, split } = self.shape;
         let old = split as usize;
         let new = old + mask as usize + 1;
-        self.advise(new);
         let mut ids = [0; SLOTS * CHAIN_MAX];
         let mut count = 0;
         let mut at = Some(old);
@@ -355,14 +358,16 @@ impl Index {
             let placed = self.place(self.home(hash), tag(hash), id);
             assert!(placed, "index: a split bucket finds room");
         }
+        self.part_behind(new)
     }
 
-    /// Beyond the first two MiB an index is long enough to be worth huge pages.
-    fn advise(&self, bucket: usize) {
+    /// Where the last part of a huge page's worth of buckets begins at `bucket`: the next such
+    /// worth. Beyond the first one an index is long enough to be worth huge pages.
+    fn part_behind(&self, bucket: usize) -> Option<Part> {
         const PER_HUGE: usize = HUGE_PAGE / (WORDS * 4);
-        if bucket.is_multiple_of(PER_HUGE) {
-            self.words.advise_huge(bucket * WORDS, PER_HUGE * WORDS);
-        }
+        let next = bucket + PER_HUGE / AHEAD;
+        let due = next.is_multiple_of(PER_HUGE) && next < self.buckets_max;
+        due.then(|| self.words.part(next * WORDS, PER_HUGE * WORDS))
     }
 
     /// Every id with the bucket that holds its chain, for `check.rs`.
@@ -425,7 +430,7 @@ mod tests {
                 }
             }
             while index.wants_growth() {
-                index.grow(by_id, |_| 0);
+                let _ = index.grow(by_id, |_| 0);
             }
         }
         assert_eq!(index.len(), model.len());
@@ -476,7 +481,7 @@ mod tests {
             for n in 0..count {
                 assert!(index.insert(hash_of(n), id(n)));
                 while index.wants_growth() {
-                    index.grow(|i| hash_of(i.bits() - 8192), |_| 0);
+                    let _ = index.grow(|i| hash_of(i.bits() - 8192), |_| 0);
                 }
             }
             // Per home bucket: eight on average, and hardly ever four times that.

@@ -510,6 +510,15 @@ impl Store {
     pub fn clean(&self, now: Seconds) -> bool {
         self.upkeep(|shard| shard.clean(now))
     }
+    /// Have memory there before it is first used (see `pages.rs`): for a thread of its own, again
+    /// and again, which sleeps meanwhile. `false`: no longer.
+    pub fn provide(&self) -> bool {
+        self.pool.provide()
+    }
+    /// End that.
+    pub fn end_providing(&self) {
+        self.pool.end_providing();
+    }
     /// A step of work on every shard; whether there is more to do in any.
     fn upkeep(&self, work: impl Fn(&mut Shard) -> bool) -> bool {
         self.slots.iter().filter(|slot| slot.hold(self.ticks, &work)).count() > 0

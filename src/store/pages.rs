@@ -4,18 +4,33 @@
 //! The limit may change. What lies above a raised one is reserved then, as a range of its own; a
 //! lowered one takes nothing from anybody, but nothing is given out until enough came back.
 //!
-//! Invariant: pages taken ≤ `limit`, but for those taken before it was lowered.
+//! Memory that is touched for the first time is given by the system there and then, a huge page
+//! at a time: 150 µs if it is only to be zeroed, and milliseconds if other memory must move out of
+//! the way or (in a virtual machine) the host has to find it first. No request should wait for
+//! that, least of all under a shard's lock. So pages are cut from blocks of a huge page, and there
+//! may be a thread that has the next block's memory there before the present one is used up
+//! ([`PagePool::provide`]); it does the same for parts of indexes. Where it comes too late, or is
+//! not there, things go on without it.
+//!
+//! Invariants: pages taken ≤ `limit`, but for those taken before it was lowered; no block is
+//! `ready` that the limit does not leave room for.
 
 use std::io;
 
-use super::arena::{Page, Reserve};
-use crate::sync::{Arc, AtomicUsize, Mutex, Ordering};
-use crate::sys::memory::Backing;
+use super::arena::{Block, Page, Reserve};
+use crate::sync::{Arc, AtomicUsize, Condvar, Mutex, MutexGuard, Ordering};
+use crate::sys::memory::{Backing, Part};
+
+/// Pages left of a block when the next one is to be made ready: a megabyte. It lasts for 10 ms of
+/// as many small sets as a core can do.
+const PAGES_AHEAD: usize = 16;
 
 /// Gives out pages up to a limit.
 #[derive(Debug, Clone)]
 pub(super) struct PagePool {
     state: Arc<Mutex<State>>,
+    /// Wakes whoever provides.
+    wanting: Arc<Condvar>,
     /// Pages that could be taken, as a hint that costs no lock: a full cache asks at every store.
     left: Arc<AtomicUsize>,
     /// Memory was taken at start, and stays.
@@ -29,10 +44,30 @@ struct State {
     reserved: usize,
     backing: Backing,
     returned: Vec<Page>,
+    /// What pages are cut from at present.
+    block: Option<Block>,
+    /// The one behind it, whose memory is there.
+    ready: Option<Block>,
+    /// Blocks whose memory is not.
+    blank: Vec<Block>,
+    /// Parts of indexes to be prepared.
+    parts: Vec<Part>,
+    provider: Provider,
     taken: usize,
     limit: usize,
     /// Tests: this many more pages, then none.
     fail_after: Option<usize>,
+}
+
+/// Who has memory there before it is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Provider {
+    /// Nobody yet.
+    Nobody,
+    /// A thread.
+    There,
+    /// Nobody any more.
+    Gone,
 }
 
 impl PagePool {
@@ -44,13 +79,22 @@ impl PagePool {
             reserved: limit,
             backing,
             returned: Vec::new(),
+            block: None,
+            ready: None,
+            blank: Vec::new(),
+            parts: Vec::new(),
+            provider: Provider::Nobody,
             taken: 0,
             limit,
             fail_after: None,
         };
         let left = Arc::new(AtomicUsize::new(limit));
         let keeps = backing == Backing::Preallocated;
-        Ok(PagePool { state: Arc::new(Mutex::new(state)), left, keeps })
+        let wanting = Arc::new(Condvar::new());
+        Ok(PagePool { state: Arc::new(Mutex::new(state)), wanting, left, keeps })
+    }
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("page pool lock")
     }
     /// Whether `take` is worth trying.
     #[inline]
@@ -59,20 +103,21 @@ impl PagePool {
     }
     /// Pages taken at present.
     pub(super) fn taken(&self) -> usize {
-        self.state.lock().expect("page pool lock").taken
+        self.state().taken
     }
     /// Change the limit.
     ///
     /// # Errors
     /// The kernel's, when it will not reserve more; the limit stays then.
     pub(super) fn set_limit(&self, limit: usize) -> io::Result<()> {
-        let mut state = self.state.lock().expect("page pool lock");
+        let mut state = self.state();
         if limit > state.reserved {
             let more = Reserve::new(limit - state.reserved, state.backing)?;
             state.reserves.push(more);
             state.reserved = limit;
         }
         state.limit = limit;
+        state.drop_unwanted();
         self.left.store(limit.saturating_sub(state.taken), Ordering::Relaxed);
         Ok(())
     }
@@ -82,12 +127,12 @@ impl PagePool {
     }
     /// Pages taken beyond a lowered limit.
     pub(super) fn excess(&self) -> usize {
-        let state = self.state.lock().expect("page pool lock");
+        let state = self.state();
         state.taken.saturating_sub(state.limit)
     }
     /// A page, zeroed; `None` at the limit.
     pub(super) fn take(&self) -> Option<Page> {
-        let mut state = self.state.lock().expect("page pool lock");
+        let mut state = self.state();
         if state.taken >= state.limit {
             return None;
         }
@@ -96,23 +141,109 @@ impl PagePool {
         }
         let page = match state.returned.pop() {
             Some(page) => page,
-            None => state.reserves.iter_mut().find_map(Reserve::next)?,
+            None => state.cut_page()?,
         };
         state.taken += 1;
+        if state.wants_block() {
+            self.wanting.notify_one();
+        }
         self.left.store(state.limit.saturating_sub(state.taken), Ordering::Relaxed);
         Some(page)
     }
     /// Take a page back; its memory goes to the system, unless it was all taken at start.
     pub(super) fn give(&self, page: Page) {
         let page = if self.keeps { page.wiped() } else { page.cleared() };
-        let mut state = self.state.lock().expect("page pool lock");
+        let mut state = self.state();
         state.taken -= 1;
         self.left.store(state.limit.saturating_sub(state.taken), Ordering::Relaxed);
         state.returned.push(page);
     }
+
+    /// Have a part of an index prepared; if nobody is there for it, only as much as costs nothing.
+    pub(super) fn prepare(&self, part: Part) {
+        let mut state = self.state();
+        if state.provider != Provider::There {
+            return part.advise_huge();
+        }
+        state.parts.push(part);
+        self.wanting.notify_one();
+    }
+    /// Wait until memory will soon be wanted, and have it there. For a thread of its own, again and
+    /// again. `false`: that is no longer needed ([`PagePool::end_providing`]).
+    pub(super) fn provide(&self) -> bool {
+        let mut state = self.state();
+        if state.provider == Provider::Nobody {
+            state.provider = Provider::There;
+        }
+        while state.provider == Provider::There {
+            if let Some(part) = state.parts.pop() {
+                drop(state);
+                part.advise_huge();
+                part.populate();
+                return true;
+            }
+            if !self.keeps
+                && state.wants_block()
+                && let Some(mut block) = state.blank_block()
+            {
+                drop(state);
+                block.populate();
+                let mut state = self.state();
+                state.ready = Some(block);
+                state.drop_unwanted();
+                return true;
+            }
+            state = self.wanting.wait(state).expect("page pool lock");
+        }
+        false
+    }
+    /// Nobody provides any more.
+    pub(super) fn end_providing(&self) {
+        self.state().provider = Provider::Gone;
+        self.wanting.notify_one();
+    }
+
     /// Tests: give out `n` more pages, then none; `None`: as many as there are.
     pub(super) fn fail_after(&self, n: Option<usize>) {
-        self.state.lock().expect("page pool lock").fail_after = n;
+        self.state().fail_after = n;
+    }
+}
+
+impl State {
+    /// A page that was never taken.
+    fn cut_page(&mut self) -> Option<Page> {
+        loop {
+            if let Some(page) = self.block.as_mut().and_then(Block::page) {
+                return Some(page);
+            }
+            self.block = Some(self.ready.take().or_else(|| self.blank_block())?);
+        }
+    }
+    fn blank_block(&mut self) -> Option<Block> {
+        self.blank.pop().or_else(|| self.reserves.iter_mut().find_map(Reserve::block))
+    }
+    /// Pages that can be had at little cost.
+    fn at_hand(&self) -> usize {
+        self.returned.len() + self.block.as_ref().map_or(0, Block::pages)
+    }
+    /// Another block will be needed before long. (The first one is made when it is used: a daemon
+    /// that holds nothing is to cost nothing.)
+    fn wants_block(&self) -> bool {
+        let at_hand = self.at_hand();
+        self.provider == Provider::There
+            && self.block.is_some()
+            && self.ready.is_none()
+            && at_hand <= PAGES_AHEAD
+            && self.taken + at_hand < self.limit
+    }
+    /// The limit may leave no room for the block that is ready.
+    fn drop_unwanted(&mut self) {
+        if self.taken + self.at_hand() >= self.limit
+            && let Some(mut block) = self.ready.take()
+        {
+            block.clear();
+            self.blank.push(block);
+        }
     }
 }
 
@@ -145,6 +276,53 @@ mod tests {
         assert!(pool.take().is_none());
         pool.set_limit(3).unwrap();
         assert!(pool.take().is_some() && pool.take().is_some() && pool.take().is_none());
+    }
+
+    #[test]
+    fn a_block_is_ready_before_the_last_is_used_up_if_the_limit_has_room_for_it() {
+        let pool = PagePool::new(100, Backing::Huge).unwrap();
+        let mut pages = vec![pool.take().unwrap()];
+        pool.state().provider = Provider::There;
+        while pool.state().at_hand() > PAGES_AHEAD {
+            assert!(!pool.state().wants_block());
+            pages.extend(pool.take());
+        }
+        assert!(pool.state().wants_block());
+        assert!(pool.provide());
+        assert!(pool.state().ready.is_some() && !pool.state().wants_block());
+        pages.extend((0..PAGES_AHEAD + 1).filter_map(|_| pool.take()));
+        assert!(pool.state().ready.is_none(), "the page beyond comes from it");
+        pages.extend((0..PAGES_AHEAD).filter_map(|_| pool.take()));
+        assert!(pool.provide() && pool.state().ready.is_some());
+        pool.set_limit(pages.len() + 1).unwrap();
+        assert!(pool.state().ready.is_none() && !pool.state().wants_block());
+        pool.set_limit(100).unwrap();
+        assert!(pool.provide() && pool.state().ready.is_some());
+        pages.extend(std::iter::from_fn(|| pool.take()));
+        assert_eq!((pages.len(), pool.taken(), pool.state().wants_block()), (100, 100, false));
+        pool.end_providing();
+        assert!(!pool.provide());
+    }
+
+    #[test]
+    fn a_part_of_an_index_is_prepared_by_whoever_is_there_for_it() {
+        let words = crate::sys::memory::LazyWords::new(1 << 20).unwrap();
+        let pool = PagePool::new(1, Backing::Lazy).unwrap();
+        pool.prepare(words.part(0, 100));
+        assert!(pool.state().parts.is_empty(), "nobody would take it");
+        let provider = {
+            let pool = pool.clone();
+            std::thread::spawn(move || while pool.provide() {})
+        };
+        while pool.state().provider != Provider::There {
+            std::thread::yield_now();
+        }
+        pool.prepare(words.part(1000, 100));
+        while !pool.state().parts.is_empty() {
+            std::thread::yield_now();
+        }
+        pool.end_providing();
+        provider.join().unwrap();
     }
 
     #[test]

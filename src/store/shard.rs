@@ -493,7 +493,10 @@ impl Shard {
     /// Split one bucket of the index.
     pub(super) fn grow_index(&mut self) {
         let (arena, hasher) = (&self.slabs.arena, &self.hasher);
-        self.index.grow(|id| hasher.hash(arena.item(id).key()), |id| arena.address(id));
+        let part = self.index.grow(|id| hasher.hash(arena.item(id).key()), |id| arena.address(id));
+        if let Some(part) = part {
+            self.pool.prepare(part);
+        }
     }
 
     /// Take an item out of its queue (the index is the caller's).

@@ -77,6 +77,19 @@ pub fn ticks() -> u64 {
 /// Cores that can be named: those of the kernel's set.
 pub const CORES_MAX: usize = libc::CPU_SETSIZE as usize;
 
+/// From now on the calling thread runs on what others leave of the cores: whoever wakes up has its
+/// core at once.
+///
+/// # Errors
+/// The kernel's, where a sandbox forbids it.
+pub fn give_way() -> std::io::Result<()> {
+    // SAFETY: a sched_param is integers, for which all zeroes is a value.
+    let lowest: libc::sched_param = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is to `lowest`, which is only read; 0 is this thread.
+    let done = unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const lowest) };
+    if done == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
+}
+
 /// How many cores are online, at least 1; not narrowed by the caller's affinity.
 pub fn core_count() -> usize {
     // SAFETY: sysconf takes a number and touches no memory of ours.
@@ -145,6 +158,18 @@ mod tests {
             std::hint::black_box(n);
         });
         assert!(ticks() > before || !cfg!(any(target_arch = "x86_64", target_arch = "aarch64")));
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "asks the system")]
+    fn a_thread_that_gives_way_has_the_lowest_priority_there_is() {
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                give_way().unwrap();
+                // SAFETY: the call takes a number and touches no memory of ours; 0 is this thread.
+                assert_eq!(unsafe { libc::sched_getscheduler(0) }, libc::SCHED_IDLE);
+            });
+        });
     }
 
     #[test]

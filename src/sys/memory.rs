@@ -4,6 +4,7 @@
 
 use std::io;
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 /// Huge pages are this large on x86-64 and (with 4 KiB base pages) on aarch64.
 pub const HUGE_PAGE: usize = 2 << 20;
@@ -85,10 +86,16 @@ impl Region {
             let text = format!("{asked} MiB are to be taken at once, {there} MiB are available");
             return Err(io::Error::new(io::ErrorKind::OutOfMemory, text));
         }
+        self.populate_part(0, self.len)
+    }
+    fn populate_part(&self, offset: usize, len: usize) -> io::Result<()> {
         const MADV_POPULATE_WRITE: libc::c_int = 23; // Linux 5.14, absent from older libcs
-        // SAFETY: the range is the mapping; populating does not change contents.
-        let done =
-            unsafe { libc::madvise(self.base.as_ptr().cast(), self.len, MADV_POPULATE_WRITE) };
+        assert!(offset <= self.len && len <= self.len - offset, "populate inside the region");
+        // SAFETY: the range lies inside the mapping; populating does not change contents.
+        let done = unsafe {
+            let part = self.base.as_ptr().add(offset);
+            libc::madvise(part.cast(), len, MADV_POPULATE_WRITE)
+        };
         if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 
@@ -158,8 +165,13 @@ impl Region {
         Ok(Region { base, len })
     }
 
+    fn populate_part(&self, _offset: usize, _len: usize) -> io::Result<()> {
+        Ok(()) // all of it is there
+    }
     /// No huge pages here.
-    pub fn advise_huge(&self, _offset: usize, _len: usize) {}
+    pub fn advise_huge(&self, offset: usize, len: usize) {
+        let _ = (offset, len);
+    }
 
     /// As for the kernel.
     ///
@@ -199,8 +211,28 @@ impl Region {
 /// other respects.
 #[derive(Debug)]
 pub struct LazyWords {
-    region: Region,
+    region: Arc<Region>,
     words: usize,
+}
+
+/// Some words of a [`LazyWords`], for whoever prepares them while others use them.
+#[derive(Debug)]
+pub struct Part {
+    region: Arc<Region>,
+    offset: usize,
+    len: usize,
+}
+
+impl Part {
+    /// Ask for huge pages. Advice: a refusal is no error.
+    pub fn advise_huge(&self) {
+        self.region.advise_huge(self.offset, self.len);
+    }
+    /// Have the system give the memory now, not when it is first used. Where it cannot (Linux
+    /// before 5.14), nothing happens.
+    pub fn populate(&self) {
+        let _ = self.region.populate_part(self.offset, self.len);
+    }
 }
 
 impl LazyWords {
@@ -211,11 +243,13 @@ impl LazyWords {
     pub fn new(words: usize) -> io::Result<LazyWords> {
         // A length that wrapped would make a slice longer than its memory.
         let bytes = words.checked_mul(4).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(LazyWords { region: Region::reserve(bytes, Backing::Lazy)?, words })
+        Ok(LazyWords { region: Arc::new(Region::reserve(bytes, Backing::Lazy)?), words })
     }
-    /// Ask for huge pages for a range of words.
-    pub fn advise_huge(&self, from: usize, words: usize) {
-        self.region.advise_huge(from * 4, words * 4);
+    /// A range of words, as far as they are there.
+    pub fn part(&self, from: usize, words: usize) -> Part {
+        let offset = (from * 4).min(self.region.len);
+        let len = (words * 4).min(self.region.len - offset);
+        Part { region: Arc::clone(&self.region), offset, len }
     }
     /// The address of word 0.
     pub fn address(&self) -> usize {
@@ -252,6 +286,22 @@ mod tests {
         words[99_999] = 7;
         assert_eq!(words[99_999], 7);
         assert_eq!(words.len(), 100_000);
+    }
+
+    #[test]
+    fn words_that_are_prepared_stay_as_they_are() {
+        let mut words = LazyWords::new(2 * HUGE_PAGE / 4).unwrap();
+        words[HUGE_PAGE / 4] = 7;
+        let part = words.part(HUGE_PAGE / 4, HUGE_PAGE / 4);
+        let behind = words.part(words.len() - 1, 100);
+        assert_eq!((part.len, behind.len), (HUGE_PAGE, 4));
+        std::thread::spawn(move || {
+            part.advise_huge();
+            part.populate();
+        })
+        .join()
+        .unwrap();
+        assert_eq!(words.iter().filter(|&&word| word != 0).collect::<Vec<_>>(), [&7]);
     }
 
     #[test]
