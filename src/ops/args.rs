@@ -142,7 +142,7 @@ const MEMORY: &[Row] = &[
         'f',
         "slab-growth-factor",
         "F",
-        "growth of chunk sizes from class to class, above 1 [default: 1.12]",
+        "growth of chunk sizes from class to class, above 1 [default: 1.1]",
     ),
     (
         Opt::MinSize,

@@ -63,14 +63,11 @@ pub(super) fn chunk_sizes(config: &StoreConfig) -> Vec<u32> {
         }
     };
     if config.slab_sizes.is_empty() {
-        let mut size = round_up(u64::from(config.chunk_size_min) + HEADER_SIZE as u64);
-        while size as f64 <= f64::from(largest) / config.growth_factor {
-            if sizes.len() == CLASSES_MAX - 1 {
-                break;
-            }
-            push(&mut sizes, widen(size as u32));
-            let next = (size as f64 * config.growth_factor) as u64 / ITEM_ALIGN as u64;
-            size = (next * ITEM_ALIGN as u64).max(size + ITEM_ALIGN as u64);
+        let unit = ITEM_ALIGN as f64;
+        let mut size = round_up(u64::from(config.chunk_size_min) + HEADER_SIZE as u64) as f64;
+        while size <= f64::from(largest) / config.growth_factor && sizes.len() < CLASSES_MAX - 1 {
+            push(&mut sizes, widen(((size / unit).round() * unit) as u32));
+            size = (size * config.growth_factor).max(size + unit);
         }
     } else {
         for &size in config.slab_sizes.iter().take(CLASSES_MAX - 1) {

@@ -99,7 +99,7 @@ fn settings_say_what_is_set() {
     let server = Server::with(&["-v", "-F"]);
     let settings = server.client().stats("settings");
     let expected = "maxbytes=67108864 maxconns=1024 udpport=0 verbosity=1
-        evictions=on domain_socket=NULL umask=700 shutdown_command=no growth_factor=1.12
+        evictions=on domain_socket=NULL umask=700 shutdown_command=no growth_factor=1.10
         chunk_size=16 num_threads=2 stat_key_prefix=: detail_enabled=no
         cas_enabled=yes tcp_backlog=1024 auth_enabled_sasl=no
         item_size_max=1048576 maxconns_fast=yes

@@ -228,7 +228,7 @@ fn settings_show_every_field_and_others_in_their_place() {
     shared.oldest_live.store(77, Relaxed);
     let expected = "maxbytes 67108864,maxconns 1024,tcpport 11211,udpport 0,inter NULL,\
         verbosity 1,oldest 77,evictions on,domain_socket NULL,umask 700,shutdown_command no,\
-        growth_factor 1.12,chunk_size 16,num_threads 2,stat_key_prefix :,detail_enabled no,\
+        growth_factor 1.10,chunk_size 16,num_threads 2,stat_key_prefix :,detail_enabled no,\
         reqs_per_event 0,cas_enabled yes,tcp_backlog 1024,binding_protocol auto-negotiate,\
         auth_enabled_sasl no,auth_enabled_ascii no,item_size_max 1048576,\
         maxconns_fast yes,hashpower_init 0,slab_reassign yes,slab_automove 1,\
