@@ -68,7 +68,14 @@
 //! The last access has 16 bits, exact for nine hours and then to 64 s.
 //!
 //! **Index.** Buckets of one cache line with one-byte tags; linear hashing adds a bucket at a time,
-//! so growth is never felt. It lies outside `-m`, like connection buffers: `-m` is item memory.
+//! so growth is never felt.
+//!
+//! **What `-m` holds.** Pages of items; and index, deadlines and ghosts as far as they take more
+//! than a 128th of it. memcached's hash table lies outside its limit and an item's link in that
+//! table inside; ours is both. Were it all outside, a process full of small items would be larger
+//! than memcached at the same `-m`, by a tenth with values of 10 bytes; were it all inside, large
+//! values, which hardly need it, would find less room. So tables that grow take the place of pages
+//! (`store/pages.rs`); connection buffers and the program lie outside.
 //!
 //! **Batches.** All requests that arrived are parsed, their index buckets prefetched, then their
 //! items, then they run; all connections ready in one poll share the stage. Two system calls serve

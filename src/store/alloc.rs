@@ -5,6 +5,7 @@
 //! Every step is bounded, and nothing alive goes while something dead or free would do.
 
 use super::clearing::Cleared;
+use super::geometry::PAGE_SIZE;
 use super::hash::KeyHash;
 use super::item::{ItemHeader, ItemId, Queue, state};
 use super::reap::Reaper;
@@ -71,12 +72,13 @@ impl Shard {
                 return Some(id);
             }
         }
-        if self.pool.may_have()
-            && let Some(page) = self.pool.take()
-        {
-            match self.slabs.add_page(class, page) {
-                Ok(()) => return self.slabs.pop(class),
-                Err(page) => self.pool.give(page),
+        if self.pool.may_have() {
+            self.count_tables();
+            if let Some(page) = self.pool.take() {
+                match self.slabs.add_page(class, page) {
+                    Ok(()) => return self.slabs.pop(class),
+                    Err(page) => self.pool.give(page),
+                }
             }
         }
         self.reap_for(class, now);
@@ -91,6 +93,16 @@ impl Shard {
             return None;
         }
         self.evict_for(class, now)
+    }
+
+    /// Tell the pool how large the tables have become, in whole pages.
+    pub(super) fn count_tables(&mut self) {
+        let bytes = self.index.bytes() + self.slabs.expiry.bytes() + self.ghosts.bytes() as usize;
+        let pages = bytes / PAGE_SIZE;
+        if pages != self.tables {
+            self.pool.count_tables(self.tables, pages);
+            self.tables = pages;
+        }
     }
 
     fn evict_for(&mut self, class: ClassId, now: Seconds) -> Option<ItemId> {
@@ -121,7 +133,7 @@ impl Shard {
             return None; // Another page is cleared for it in steps, and the verb run again.
         }
         while self.find_pages(1, now) == Cleared::More {}
-        self.take_empty_page(class)
+        self.slabs.pop(class).or_else(|| self.take_empty_page(class))
     }
 
     /// Somebody's empty page.

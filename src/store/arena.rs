@@ -72,9 +72,14 @@ impl Block {
         self.at += PAGE_SIZE;
         Some(Page { base, region: Arc::clone(&self.region) })
     }
-    /// Have the system give the memory now, not when it is first used.
-    pub(super) fn populate(&mut self) {
-        for offset in (self.at..self.end).step_by(TOUCHED) {
+    /// Ask for a huge page.
+    pub(super) fn advise_huge(&self) {
+        self.region.advise_huge(self.at, self.end - self.at);
+    }
+    /// Have the system give the memory of so many pages now, not when it is first used.
+    pub(super) fn populate(&mut self, pages: usize) {
+        let end = self.end.min(self.at + pages * PAGE_SIZE);
+        for offset in (self.at..end).step_by(TOUCHED) {
             // SAFETY: inside the region, of which nobody else has this part; it is zeroed, and
             // stays so. (Not by a call for all of it, which would keep other threads from mapping
             // memory for as long as it takes.)
@@ -349,7 +354,7 @@ mod tests {
         let mut arena = Arena::default();
         arena.put(0, block.page().unwrap());
         arena.bytes_mut(ItemId::new(0, 1), 0, 8).fill(1);
-        block.populate();
+        block.populate(1);
         arena.put(1, block.page().unwrap());
         block.clear();
         arena.put(2, block.page().unwrap());

@@ -211,6 +211,11 @@ impl Shard {
     /// or none that is not in use: if need be, of what is being read.
     pub(super) fn find_pages(&mut self, pages: usize, now: Seconds) -> Cleared {
         self.tick(now);
+        if let Some(class) = self.needy.filter(|&class| self.is_leaving(class))
+            && let Some(found) = self.evict_beside(class, now)
+        {
+            return found;
+        }
         match self.clear_pages(pages, self.needy, now) {
             Cleared::Impossible if self.settings.evict && self.revoke_slowest(now) => Cleared::More,
             cleared => cleared,
@@ -228,5 +233,25 @@ impl Shard {
         let cleared = self.find_pages(pages, now);
         self.held = None;
         cleared
+    }
+
+    /// A page of the class is on its way elsewhere.
+    fn is_leaving(&self, class: ClassId) -> bool {
+        let page = self.moving.filter(|&page| self.slabs.is_closed(page));
+        page.is_some_and(|page| self.slabs.page_class(page) == Some(class))
+    }
+    /// What is last in line mostly stands in that page, and is no help to the class when it goes: a
+    /// step towards what stands elsewhere. `None`: there is nothing.
+    fn evict_beside(&mut self, class: ClassId, now: Seconds) -> Option<Cleared> {
+        for _ in 0..CHUNKS {
+            if self.slabs.has_chunk(class) {
+                return Some(Cleared::Ready);
+            }
+            if !self.settings.evict || !self.evict_one(class, now) {
+                return None;
+            }
+            self.free_doomed(CHAIN);
+        }
+        Some(Cleared::More)
     }
 }

@@ -22,6 +22,11 @@ const SLOTS: usize = 12;
 /// Items per bucket, on average, beyond which a bucket is split: at 8 of 12 few buckets overflow
 /// even just before they are split, and an item costs 8 bytes.
 const LOAD: usize = 8;
+/// Buckets of a huge page.
+const PER_HUGE: usize = HUGE_PAGE / (WORDS * 4);
+/// Buckets from which on huge pages may be worth it: behind 4 MiB, what the last one has too much
+/// is less than half of what there is.
+const HUGE_FROM: usize = 2 * PER_HUGE;
 /// What of a huge page is left when the next one is to be prepared, as one part in so many: 32 000
 /// items until it is needed, and a quarter of a megabyte more that is there too soon.
 const AHEAD: usize = 8;
@@ -43,6 +48,8 @@ pub(super) struct Index {
     overflow_max: usize,
     /// Overflow buckets in use at present.
     overflow_live: usize,
+    /// Buckets before this one may be in huge pages, which take their memory at once.
+    huge_end: usize,
 }
 
 /// The tag of a hash: never 0, which marks an empty slot.
@@ -101,6 +108,7 @@ impl Index {
             overflow_free: 0,
             overflow_max,
             overflow_live: 0,
+            huge_end: 0,
         })
     }
 
@@ -117,9 +125,9 @@ impl Index {
     pub(super) fn len(&self) -> usize {
         self.items
     }
-    /// Buckets in use, overflow ones included.
-    pub(super) fn buckets(&self) -> usize {
-        self.homes() + self.overflow_live
+    /// Bytes it takes up, room that a huge page has ahead of its buckets included.
+    pub(super) fn bytes(&self) -> usize {
+        (self.homes().max(self.huge_end) + self.overflow_used) * WORDS * 4
     }
     /// log2 of the buckets of a full level.
     pub(super) fn level(&self) -> u32 {
@@ -319,17 +327,28 @@ impl Index {
         self.items > buckets * LOAD && buckets < self.buckets_max
     }
 
+    /// The last part of a huge page's worth of buckets begins: what is behind had best be prepared
+    /// before long, if it is worth a huge page.
+    pub(super) fn nears_huge_page(&self) -> bool {
+        let next = self.homes() + PER_HUGE / AHEAD;
+        next.is_multiple_of(PER_HUGE) && (HUGE_FROM..self.buckets_max).contains(&next)
+    }
+    /// The huge page that is near, to be prepared.
+    pub(super) fn huge_page_ahead(&mut self) -> Part {
+        let next = self.homes() + PER_HUGE / AHEAD;
+        self.huge_end = next + PER_HUGE;
+        self.words.part(next * WORDS, PER_HUGE * WORDS)
+    }
+
     /// Divide one bucket in two. `hash_of` gives an item's hash again, `address_of` its address
-    /// (so that the items of the bucket can be fetched side by side). What had best be prepared
-    /// before long is handed back.
+    /// (so that the items of the bucket can be fetched side by side).
     pub(super) fn grow(
         &mut self,
         mut hash_of: impl FnMut(ItemId) -> KeyHash,
         address_of: impl Fn(ItemId) -> usize,
-    ) -> Option<Part> {
+    ) {
         let IndexShape { mask, split } = self.shape;
         let old = split as usize;
-        let new = old + mask as usize + 1;
         let mut ids = [0; SLOTS * CHAIN_MAX];
         let mut count = 0;
         let mut at = Some(old);
@@ -358,16 +377,6 @@ impl Index {
             let placed = self.place(self.home(hash), tag(hash), id);
             assert!(placed, "index: a split bucket finds room");
         }
-        self.part_behind(new)
-    }
-
-    /// Where the last part of a huge page's worth of buckets begins at `bucket`: the next such
-    /// worth. Beyond the first one an index is long enough to be worth huge pages.
-    fn part_behind(&self, bucket: usize) -> Option<Part> {
-        const PER_HUGE: usize = HUGE_PAGE / (WORDS * 4);
-        let next = bucket + PER_HUGE / AHEAD;
-        let due = next.is_multiple_of(PER_HUGE) && next < self.buckets_max;
-        due.then(|| self.words.part(next * WORDS, PER_HUGE * WORDS))
     }
 
     /// Every id with the bucket that holds its chain, for `check.rs`.
@@ -430,7 +439,7 @@ mod tests {
                 }
             }
             while index.wants_growth() {
-                let _ = index.grow(by_id, |_| 0);
+                index.grow(by_id, |_| 0);
             }
         }
         assert_eq!(index.len(), model.len());
@@ -481,7 +490,7 @@ mod tests {
             for n in 0..count {
                 assert!(index.insert(hash_of(n), id(n)));
                 while index.wants_growth() {
-                    let _ = index.grow(|i| hash_of(i.bits() - 8192), |_| 0);
+                    index.grow(|i| hash_of(i.bits() - 8192), |_| 0);
                 }
             }
             // Per home bucket: eight on average, and hardly ever four times that.

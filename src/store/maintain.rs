@@ -27,6 +27,7 @@ impl Shard {
                 self.grow_index();
             }
         }
+        self.count_tables();
         for class in 0..self.slabs.len() {
             self.balance(class, MOVES, now);
         }

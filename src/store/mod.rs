@@ -546,6 +546,7 @@ impl Store {
         total.hash_power = level + self.slots.len().trailing_zeros();
         total.sizes = sizes.into_iter().collect();
         total.pages_free = self.pool.free() as u64;
+        total.tables_inside = self.pool.tables_inside() as u64;
         total
     }
     /// Zero what `stats reset` zeroes.

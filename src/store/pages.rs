@@ -4,16 +4,21 @@
 //! The limit may change. What lies above a raised one is reserved then, as a range of its own; a
 //! lowered one takes nothing from anybody, but nothing is given out until enough came back.
 //!
+//! What shards hold in tables (index, ghosts, deadlines) has the place of pages, but for a part of
+//! the limit that lies outside, where memcached's hash table is: so a process with many small
+//! items is not larger than memcached at the same -m.
+//!
 //! Memory that is touched for the first time is given by the system there and then, a huge page
 //! at a time: 150 µs if it is only to be zeroed, and milliseconds if other memory must move out of
 //! the way or (in a virtual machine) the host has to find it first. No request should wait for
 //! that, least of all under a shard's lock. So pages are cut from blocks of a huge page, and there
 //! may be a thread that has the next block's memory there before the present one is used up
 //! ([`PagePool::provide`]); it does the same for parts of indexes. Where it comes too late, or is
-//! not there, things go on without it.
+//! not there, things go on without it. What may not be given out is not touched, and a block of
+//! which that is a part is no huge page.
 //!
-//! Invariants: pages taken ≤ `limit`, but for those taken before it was lowered; no block is
-//! `ready` that the limit does not leave room for.
+//! Invariants: pages taken ≤ `room()`, but for those taken before that fell; no block is `ready`
+//! that it does not leave room for.
 
 use std::io;
 
@@ -24,6 +29,11 @@ use crate::sys::memory::{Backing, Part};
 /// Pages left of a block when the next one is to be made ready: a megabyte. It lasts for 10 ms of
 /// as many small sets as a core can do.
 const PAGES_AHEAD: usize = 16;
+
+/// Tables take the place of pages beyond this part of the limit. memcached's own, outside its
+/// limit, is a sixteenth of it with the smallest items and this with values of 1000 bytes, of which
+/// ours needs no more either: with large items, tables take no page.
+const TABLES_OUTSIDE: usize = 128;
 
 /// Gives out pages up to a limit.
 #[derive(Debug, Clone)]
@@ -55,6 +65,8 @@ struct State {
     provider: Provider,
     taken: usize,
     limit: usize,
+    /// Pages' worth of tables.
+    tables: usize,
     /// Tests: this many more pages, then none.
     fail_after: Option<usize>,
 }
@@ -86,6 +98,7 @@ impl PagePool {
             provider: Provider::Nobody,
             taken: 0,
             limit,
+            tables: 0,
             fail_after: None,
         };
         let left = Arc::new(AtomicUsize::new(limit));
@@ -118,22 +131,33 @@ impl PagePool {
         }
         state.limit = limit;
         state.drop_unwanted();
-        self.left.store(limit.saturating_sub(state.taken), Ordering::Relaxed);
+        self.left.store(state.left(), Ordering::Relaxed);
         Ok(())
+    }
+    /// A shard's tables were worth `from` pages, and are worth `to`.
+    pub(super) fn count_tables(&self, from: usize, to: usize) {
+        let mut state = self.state();
+        state.tables = state.tables + to - from;
+        state.drop_unwanted();
+        self.left.store(state.left(), Ordering::Relaxed);
+    }
+    /// Pages' worth of tables that count within the limit.
+    pub(super) fn tables_inside(&self) -> usize {
+        self.state().inside()
     }
     /// Pages that could be taken.
     pub(super) fn free(&self) -> usize {
         self.left.load(Ordering::Relaxed)
     }
-    /// Pages taken beyond a lowered limit.
+    /// Pages taken beyond a lowered limit, or one that tables have come to count within.
     pub(super) fn excess(&self) -> usize {
         let state = self.state();
-        state.taken.saturating_sub(state.limit)
+        state.taken.saturating_sub(state.room())
     }
     /// A page, zeroed; `None` at the limit.
     pub(super) fn take(&self) -> Option<Page> {
         let mut state = self.state();
-        if state.taken >= state.limit {
+        if state.left() == 0 {
             return None;
         }
         if let Some(left) = &mut state.fail_after {
@@ -147,7 +171,7 @@ impl PagePool {
         if state.wants_block() {
             self.wanting.notify_one();
         }
-        self.left.store(state.limit.saturating_sub(state.taken), Ordering::Relaxed);
+        self.left.store(state.left(), Ordering::Relaxed);
         Some(page)
     }
     /// Take a page back; its memory goes to the system, unless it was all taken at start.
@@ -155,7 +179,7 @@ impl PagePool {
         let page = if self.keeps { page.wiped() } else { page.cleared() };
         let mut state = self.state();
         state.taken -= 1;
-        self.left.store(state.limit.saturating_sub(state.taken), Ordering::Relaxed);
+        self.left.store(state.left(), Ordering::Relaxed);
         state.returned.push(page);
     }
 
@@ -186,8 +210,9 @@ impl PagePool {
                 && state.wants_block()
                 && let Some(mut block) = state.blank_block()
             {
+                let wanted = state.left().saturating_sub(state.at_hand());
                 drop(state);
-                block.populate();
+                block.populate(wanted);
                 let mut state = self.state();
                 state.ready = Some(block);
                 state.drop_unwanted();
@@ -210,6 +235,22 @@ impl PagePool {
 }
 
 impl State {
+    /// Pages' worth of tables that count within the limit.
+    fn inside(&self) -> usize {
+        if self.backing == Backing::Preallocated {
+            return 0; // Pages that are left out would stay occupied all the same.
+        }
+        // Half of the limit is for items, whatever they are.
+        self.tables.saturating_sub(self.limit / TABLES_OUTSIDE).min(self.limit / 2)
+    }
+    /// The pages there may be.
+    fn room(&self) -> usize {
+        self.limit - self.inside()
+    }
+    /// Pages that could be taken.
+    fn left(&self) -> usize {
+        self.room().saturating_sub(self.taken)
+    }
     /// A page that was never taken.
     fn cut_page(&mut self) -> Option<Page> {
         loop {
@@ -220,7 +261,12 @@ impl State {
         }
     }
     fn blank_block(&mut self) -> Option<Block> {
-        self.blank.pop().or_else(|| self.reserves.iter_mut().find_map(Reserve::block))
+        let reserves = &mut self.reserves;
+        let block = self.blank.pop().or_else(|| reserves.iter_mut().find_map(Reserve::block))?;
+        if self.backing == Backing::Huge && self.left() >= self.at_hand() + block.pages() {
+            block.advise_huge();
+        }
+        Some(block)
     }
     /// Pages that can be had at little cost.
     fn at_hand(&self) -> usize {
@@ -234,11 +280,11 @@ impl State {
             && self.block.is_some()
             && self.ready.is_none()
             && at_hand <= PAGES_AHEAD
-            && self.taken + at_hand < self.limit
+            && at_hand < self.left()
     }
     /// The limit may leave no room for the block that is ready.
     fn drop_unwanted(&mut self) {
-        if self.taken + self.at_hand() >= self.limit
+        if self.at_hand() >= self.left()
             && let Some(mut block) = self.ready.take()
         {
             block.clear();
@@ -323,6 +369,32 @@ mod tests {
         }
         pool.end_providing();
         provider.join().unwrap();
+    }
+
+    #[test]
+    fn tables_take_the_place_of_pages_beyond_their_share() {
+        let pool = PagePool::new(256, Backing::Lazy).unwrap();
+        let (mine, other) = (5, 7);
+        pool.count_tables(0, mine);
+        assert_eq!((pool.free(), pool.tables_inside()), (253, 3));
+        let mut pages: Vec<Page> = std::iter::from_fn(|| pool.take()).collect();
+        assert_eq!((pages.len(), pool.excess()), (253, 0));
+        pool.count_tables(0, other);
+        assert_eq!((pool.excess(), pool.tables_inside()), (7, 10));
+        pages.drain(..8).for_each(|page| pool.give(page));
+        assert_eq!((pool.free(), pool.excess()), (1, 0));
+        pool.count_tables(mine, 0);
+        assert_eq!(pool.free(), 6);
+        // Whatever tables take, half is for pages.
+        pool.count_tables(other, 1000);
+        assert_eq!((pool.tables_inside(), pool.excess()), (128, 245 - 128));
+    }
+
+    #[test]
+    fn memory_that_was_taken_at_start_is_all_for_pages() {
+        let pool = PagePool::new(16, Backing::Preallocated).unwrap();
+        pool.count_tables(0, 10);
+        assert_eq!((pool.free(), pool.tables_inside()), (16, 0));
     }
 
     #[test]

@@ -24,6 +24,7 @@ use super::stats::Counts;
 use super::table::Table;
 use super::tuning::Crawl;
 use super::{Budget, Deadline, DeleteArgs, Deleted, Seconds, SetArgs, SetMode, Settings};
+use crate::sys::memory::HUGE_PAGE;
 
 /// What a new shard is given.
 pub(super) struct Parts {
@@ -85,6 +86,8 @@ pub struct Shard {
     /// Verbs that find no page at once are run again (`clearing.rs`).
     pub(super) patient: bool,
     pub(super) ghosts: Ghosts,
+    /// Pages' worth of tables that the pool was told of.
+    pub(super) tables: usize,
     /// This shard's part of `dead_pins`.
     pub(super) pinned_dead: u64,
     /// The next page whose access times are rewritten.
@@ -137,6 +140,7 @@ impl Shard {
             toil: 0,
             patient: true,
             ghosts: parts.ghosts,
+            tables: 0,
             pinned_dead: 0,
             refresh_cursor: 0,
             journal: Journal::default(),
@@ -492,11 +496,15 @@ impl Shard {
 
     /// Split one bucket of the index.
     pub(super) fn grow_index(&mut self) {
-        let (arena, hasher) = (&self.slabs.arena, &self.hasher);
-        let part = self.index.grow(|id| hasher.hash(arena.item(id).key()), |id| arena.address(id));
-        if let Some(part) = part {
-            self.pool.prepare(part);
+        if self.index.nears_huge_page() {
+            // As pages fill, the index grows in proportion: by half a huge page, at least?
+            let more = self.index.bytes() * (self.pool.free() >> self.number.1);
+            if more >= HUGE_PAGE / 2 * self.slabs.page_count() {
+                self.pool.prepare(self.index.huge_page_ahead());
+            }
         }
+        let (arena, hasher) = (&self.slabs.arena, &self.hasher);
+        self.index.grow(|id| hasher.hash(arena.item(id).key()), |id| arena.address(id));
     }
 
     /// Take an item out of its queue (the index is the caller's).

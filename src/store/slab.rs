@@ -248,6 +248,13 @@ impl Slabs {
         }
     }
 
+    /// Whether the class has a chunk to give.
+    pub(super) fn has_chunk(&self, class: ClassId) -> bool {
+        let class = &self.classes[class];
+        let gives = |page: &PageInfo| page.free.is_some() || page.fresh < class.per_page;
+        class.partial.iter().any(|&page| gives(&self.pages[page as usize]))
+    }
+
     /// Bring the front of a chunk into the cache: its header, key and the value's first lines. A
     /// longer value is left to the hardware, which has seen a stream begin by then.
     #[inline]

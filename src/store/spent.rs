@@ -28,9 +28,12 @@ pub struct Spent {
     pub free: u64,
     /// Ends of pages.
     pub tails: u64,
+    /// Index, deadlines and ghosts, as far as they count within the limit: in whole pages, beyond
+    /// the part of it that they have outside.
+    pub tables: u64,
     /// Pages that no class owns.
     pub unassigned: u64,
-    /// Pages that are still to be given back after the limit was lowered.
+    /// Pages that are still to be given back after the limit was lowered, or tables grew.
     pub beyond: u64,
     /// By class, index 0 is class 1.
     pub classes: Vec<ClassSpent>,
@@ -56,11 +59,12 @@ impl StoreStats {
     pub fn spent(&self) -> Spent {
         let (page, header, chain) = (PAGE_SIZE as u64, HEADER_SIZE as u64, Chain::SIZE as u64);
         let limit = (self.limit_bytes / page).max(1) * page;
-        let owned = self.pages_used * page;
+        let (owned, tables) = (self.pages_used * page, self.tables_inside * page);
         let mut spent = Spent {
             limit,
-            unassigned: limit.saturating_sub(owned),
-            beyond: owned.saturating_sub(limit),
+            tables,
+            unassigned: limit.saturating_sub(owned + tables),
+            beyond: (owned + tables).saturating_sub(limit),
             ..Spent::default()
         };
         let (mut long, mut pieces) = (0, 0);
@@ -110,6 +114,6 @@ impl Spent {
     /// The sum of the parts, which is the limit and what is beyond it.
     pub fn sum(&self) -> u64 {
         let in_use = self.payload + self.headers + self.waste + self.long_waste + self.unlinked;
-        in_use + self.free + self.tails + self.unassigned
+        in_use + self.free + self.tails + self.tables + self.unassigned
     }
 }

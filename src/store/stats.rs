@@ -124,10 +124,12 @@ pub struct StoreStats {
     pub pages_used: u64,
     /// Pages that could still be taken.
     pub pages_free: u64,
+    /// Pages' worth of index, deadlines and ghosts that count within the limit.
+    pub tables_inside: u64,
     /// Buckets of the index over all shards, as a power of two, rounded down (memcached's
     /// hash_power_level).
     pub hash_power: u32,
-    /// Bytes of the index in use.
+    /// Bytes of the index.
     pub hash_bytes: u64,
     /// What knows of items with a deadline, in bytes.
     pub expiry_bytes: u64,
@@ -319,7 +321,7 @@ impl Shard {
         total.long_bytes += counts.long_bytes;
         total.total_items += counts.total_items;
         total.pages_used += self.slabs.page_count() as u64;
-        total.hash_bytes += self.index.buckets() as u64 * 64;
+        total.hash_bytes += self.index.bytes() as u64;
         total.holds.add(&counts.holds);
         total.upkeep.add(&counts.upkeep);
         total.expiry_bytes += self.slabs.expiry.bytes() as u64;

@@ -28,13 +28,13 @@ impl Store {
         self.slots.iter().for_each(|slot| slot.lock().settings.tune(&tuning));
     }
 
-    /// Memory that items may take at present.
+    /// Memory that items, and most of their tables, may take at present.
     pub fn limit_bytes(&self) -> u64 {
         self.limit_bytes.load(Ordering::Relaxed)
     }
-    /// Bytes of the pages that were taken.
+    /// Bytes of the pages that were taken, and of tables as far as they count within the limit.
     pub fn owned_bytes(&self) -> u64 {
-        (self.pool.taken() * PAGE_SIZE) as u64
+        ((self.pool.taken() + self.pool.tables_inside()) * PAGE_SIZE) as u64
     }
     /// The most that [`Store::set_limit`] takes.
     pub fn limit_bytes_max(&self) -> u64 {

@@ -14,7 +14,8 @@ pub const HUGE_PAGE: usize = 2 << 20;
 pub enum Backing {
     /// Ordinary pages, touched as needed.
     Lazy,
-    /// Transparent huge pages asked for, touched as needed.
+    /// The same; for who has it touched in order transparent huge pages are worth asking for
+    /// ([`Region::advise_huge`]).
     Huge,
     /// Transparent huge pages asked for, and every page touched at once: the memory is there or
     /// the call fails.
@@ -59,10 +60,8 @@ impl Region {
         let base = unsafe { start.cast::<u8>().add(offset) };
         let base = NonNull::new(base).ok_or_else(io::Error::last_os_error)?;
         let region = Region { base, len, mapping: (start as usize, mapped) };
-        if backing != Backing::Lazy {
-            region.advise_huge(0, len);
-        }
         if backing == Backing::Preallocated {
+            region.advise_huge(0, len);
             region.populate()?;
         }
         Ok(region)

@@ -160,7 +160,7 @@ fn every_byte_of_the_limit_is_accounted_for() {
     let assert_sum = |c: &mut Client, payload: u64| {
         let of = spent(c);
         let inside = "payload_bytes header_bytes waste_bytes long_waste_bytes unlinked_bytes \
-            free_chunk_bytes page_tail_bytes unassigned_bytes";
+            free_chunk_bytes page_tail_bytes table_bytes unassigned_bytes";
         let sum: u64 = inside.split_whitespace().map(&of).sum();
         assert_eq!((sum, of("beyond_limit_bytes")), (32 << 20, 0));
         assert_eq!((of("limit_bytes"), of("payload_bytes")), (32 << 20, payload));

@@ -4,7 +4,8 @@ use super::{Lines, Sources, Visit};
 use crate::sys::process;
 
 /// First what is inside, whose sum is `limit_bytes` (in whole pages) and `beyond_limit_bytes`; then
-/// what is outside; then the classes that own pages, whose sums are those pages.
+/// how large the tables are, of which `table_bytes` are inside, and what is outside; then the
+/// classes that own pages, whose sums are those pages.
 pub fn memory(from: &Sources<'_>, visit: &mut Visit<'_>) {
     let mut lines = Lines::new(visit);
     let store = from.store;
@@ -18,6 +19,7 @@ pub fn memory(from: &Sources<'_>, visit: &mut Visit<'_>) {
         ("unlinked_bytes", spent.unlinked),
         ("free_chunk_bytes", spent.free),
         ("page_tail_bytes", spent.tails),
+        ("table_bytes", spent.tables),
         ("unassigned_bytes", spent.unassigned),
         ("beyond_limit_bytes", spent.beyond),
         ("index_bytes", store.hash_bytes),
