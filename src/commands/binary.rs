@@ -8,9 +8,10 @@ use crate::protocol::{Binary, Exptime, Refusal, Reply, Style};
 use crate::store::{KeyHash, Session};
 
 /// Look one key up, and answer even if it is not there. A long value is pinned: then the request is
-/// run once more when that was sent, and has nothing left to say.
-#[inline]
-pub(super) fn fetch(
+/// run once more when that was sent, and has nothing left to say. There is a copy for each place:
+/// see `get::ONE`.
+#[inline(always)]
+pub(super) fn fetch<const PLACE: u8>(
     cx: &Context<'_>,
     session: &mut Session<'_>,
     client: &mut ClientState,

@@ -91,9 +91,9 @@ pub(super) fn left(deadline: Deadline, now: u32) -> Ttl {
     (deadline != 0).then(|| deadline.saturating_sub(now))
 }
 
-/// Answer one key.
-#[inline]
-pub(super) fn fetch(
+/// Answer one key. There is a copy for each place: see `get::ONE`.
+#[inline(always)]
+pub(super) fn fetch<const PLACE: u8>(
     cx: &Context<'_>,
     session: &mut Session<'_>,
     client: &mut ClientState,
@@ -106,7 +106,7 @@ pub(super) fn fetch(
         return Next::Continue;
     }
     let found = match flags.meets(PECULIAR) {
-        false => look_up(cx, session, (key, hash), flags, out),
+        false => look_up::<PLACE>(cx, session, (key, hash), flags, out),
         true => look_closely(cx, session, (key, hash), flags, out),
     };
     match found {
@@ -124,8 +124,8 @@ pub(super) fn fetch(
 
 /// Nothing but the item's value and what describes it is asked for: nearly always it is just an
 /// item. What was found: a long value's pin, if there is one to be sent.
-#[inline]
-fn look_up(
+#[inline(always)]
+fn look_up<const PLACE: u8>(
     cx: &Context<'_>,
     session: &mut Session<'_>,
     (key, hash): (&[u8], KeyHash),

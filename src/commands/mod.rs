@@ -12,17 +12,18 @@ mod delete;
 mod exptime;
 mod get;
 mod meta;
+mod repeat;
 mod set;
 mod stream;
 mod tuning;
 
 pub use access::{Access, Credentials, conclude, knock};
+pub use repeat::{NextKey, repeat};
 pub use set::finish_upload;
 pub use stream::{Produced, Producer};
 
 use crate::ops::{VERSION, config::Config, counters::WorkerCounters, shared::Shared};
-use crate::protocol::{Binary, Command, Fetch, Forbidden, KeptStyle, Repeat, Reply, Request};
-use crate::protocol::{Style, Wanted};
+use crate::protocol::{Command, Fetch, Forbidden, KeptStyle, Reply, Request, Style, Wanted};
 use crate::store::{KeyHash, PinId, Session, Store, UploadId};
 
 /// What every command may use.
@@ -115,35 +116,6 @@ pub fn execute(
     dispatch(cx, session, client, request, hash, out)
 }
 
-/// Run `asked` once more for another key, whose hash is known. The same as to execute what
-/// `Request::repeated` makes of the two, without its way through the dispatch.
-#[inline(always)]
-pub fn repeat(
-    cx: &Context<'_>,
-    session: &mut Session<'_>,
-    client: &mut ClientState,
-    asked: &Request<'_>,
-    repeat: &Repeat<'_>,
-    hash: KeyHash,
-    out: &mut Vec<u8>,
-) -> Next {
-    let key = repeat.key;
-    match (&asked.command, &asked.style) {
-        (Command::Get(_), Style::Text { .. }) => {
-            let reply = Reply::new(asked.style, out);
-            get::one::<{ get::REPEATED }>(cx, session, client, (key, hash), None, reply)
-        }
-        (Command::Fetch(_), Style::Meta(flags)) => {
-            meta::fetch(cx, session, client, (key, hash), flags, out)
-        }
-        (Command::Fetch(asked), &Style::Binary(to)) => {
-            let to = Binary { opaque: repeat.opaque, ..to };
-            binary::fetch(cx, session, client, (key, hash), asked.touch, to, out)
-        }
-        _ => execute(cx, session, client, &asked.repeated(repeat), Some(hash), out),
-    }
-}
-
 /// `execute` for a request whose key is still in base64.
 #[cold]
 fn execute_decoded(
@@ -196,10 +168,10 @@ fn dispatch(
         }
         Command::Fetch(Fetch { key, touch }) => match style {
             Style::Binary(to) => {
-                binary::fetch(cx, session, client, (key, hash(key)), touch, to, out)
+                binary::fetch::<{ get::ONE }>(cx, session, client, (key, hash(key)), touch, to, out)
             }
             Style::Meta(ref flags) => {
-                meta::fetch(cx, session, client, (key, hash(key)), flags, out)
+                meta::fetch::<{ get::ONE }>(cx, session, client, (key, hash(key)), flags, out)
             }
             Style::Text { .. } => unreachable!("text looks up lists"),
         },

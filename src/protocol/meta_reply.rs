@@ -2,7 +2,7 @@
 //! space at the end.
 
 use super::flags::mask;
-use super::reply::{Line, SHORT_MAX, append};
+use super::reply::{Line, SHORT_MAX, append_by_call};
 use super::{About, Flags, Number, Plain, Shown, Status, Ttl, base64};
 
 /// Flags that add a word to the answer of a plain lookup.
@@ -114,15 +114,14 @@ pub(super) fn plain_hit(flags: &Flags<'_>, item: &Plain<'_>, out: &mut Vec<u8>) 
             Line::new(*b"VA ").number(value.len()).append_to(out);
         }
         Some(value) if value.len() <= SHORT_MAX && !flags.meets(WORDS_BUT_KEY) => {
-            Line::new(*b"VA ").number(value.len()).append_unended_to(out);
-            out.extend_from_slice(b" k");
-            append(out, item.key);
+            Line::new(*b"VA ").number(value.len()).append_ended_to(*b" k", out);
+            append_by_call(out, item.key);
             out.extend_from_slice(b"\r\n");
         }
         _ => plain_front(flags, item, value.map(<[u8]>::len), out),
     }
     if let Some(value) = value {
-        append(out, value);
+        append_by_call(out, value);
         out.extend_from_slice(b"\r\n");
     }
 }
@@ -189,7 +188,7 @@ pub(super) fn described(item: &Shown<'_>, class: usize, size: usize, out: &mut V
 
 fn opaque(argument: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b" O");
-    append(out, argument);
+    append_by_call(out, argument);
 }
 
 /// ` k<key>`, and ` b` behind one that had to be encoded.
@@ -199,7 +198,7 @@ fn key(key: &[u8], binary: bool, out: &mut Vec<u8>) {
         base64::encode(key, out);
         out.extend_from_slice(b" b");
     } else {
-        append(out, key);
+        append_by_call(out, key);
     }
 }
 

@@ -185,7 +185,7 @@ impl<'a> Reply<'a> {
         match &self.style {
             Style::Binary(to) => {
                 binary::hit(to, key, flags, value.len(), cas, self.out);
-                append(self.out, value);
+                append_by_call(self.out, value);
             }
             _ => {
                 self.hit_front(key, flags, value.len(), cas, value.len() + 2);
@@ -395,23 +395,33 @@ impl<'a> Reply<'a> {
     }
 }
 
-/// Append a run of bytes that is nearly always short: up to `RUN` of them inline, since a call of
-/// the library's copy costs more than the copy.
+/// Append a run of bytes that is nearly always short: 8 to 64 of them by fixed moves, since a call
+/// of the library's copy costs more than the copy.
 #[inline(always)]
 pub(super) fn append(out: &mut Vec<u8>, bytes: &[u8]) {
-    const RUN: usize = 64;
-    let (Some(last), ..=RUN) = (bytes.last_chunk::<16>(), bytes.len()) else {
-        return out.extend_from_slice(bytes);
-    };
-    let (chunks, rest) = bytes.as_chunks::<16>();
-    for chunk in chunks {
-        out.extend_from_slice(chunk);
+    match bytes.len() {
+        8..=16 => append_ends::<8>(out, bytes),
+        17..=32 => append_ends::<16>(out, bytes),
+        33..=64 => append_ends::<32>(out, bytes),
+        _ => out.extend_from_slice(bytes),
     }
-    if !rest.is_empty() {
-        // The last sixteen bytes, some of them for a second time.
-        out.truncate(out.len() + rest.len() - last.len());
-        out.extend_from_slice(last);
-    }
+}
+
+/// `append`, called: where there are several, more is lost by what they keep from being inlined.
+#[inline(never)]
+pub(super) fn append_by_call(out: &mut Vec<u8>, bytes: &[u8]) {
+    append(out, bytes);
+}
+
+/// Append `N` to `2 * N` bytes: the first `N`, and the last `N` over what they share.
+#[inline(always)]
+fn append_ends<const N: usize>(out: &mut Vec<u8>, bytes: &[u8]) {
+    let first = bytes.first_chunk::<N>().expect("at least so many");
+    let last = bytes.last_chunk::<N>().expect("at least so many");
+    let end = out.len() + bytes.len();
+    out.extend_from_slice(first);
+    out.truncate(end - N);
+    out.extend_from_slice(last);
 }
 
 /// Longest ending of a VALUE line: three spaces, a flags word of 10 digits, two numbers of 20,
@@ -434,7 +444,8 @@ pub(super) const SHORT_MAX: usize = 9999;
 /// Three bytes, a short number and CR LF, as nearly every answer has them: made in a register and
 /// copied to the output as sixteen bytes.
 pub(super) struct Line {
-    bytes: u128,
+    bytes: u64,
+    /// 3 to 7.
     len: usize,
 }
 
@@ -451,14 +462,21 @@ impl Line {
         let zeros =
             usize::from(number < 1000) + usize::from(number < 100) + usize::from(number < 10);
         let digits = u32::from_le_bytes([a, b, c, d]) >> (8 * zeros);
-        Line { bytes: self.bytes | u128::from(digits) << 24, len: 7 - zeros }
+        Line { bytes: self.bytes | u64::from(digits) << 24, len: 7 - zeros }
     }
     /// With CR LF at its end.
     #[inline(always)]
     pub(super) fn append_to(self, out: &mut Vec<u8>) {
-        let end = u128::from(u16::from_le_bytes(*b"\r\n")) << (8 * self.len);
+        self.append_ended_to(*b"\r\n", out);
+    }
+    /// With these two bytes at its end.
+    #[inline(always)]
+    pub(super) fn append_ended_to(self, end: [u8; 2], out: &mut Vec<u8>) {
+        let end = u64::from(u16::from_le_bytes(end));
+        let (low, high) = (end << (8 * self.len), end >> (64 - 8 * self.len));
+        let bytes = [(self.bytes | low).to_le_bytes(), high.to_le_bytes()];
         let length = out.len() + self.len + 2;
-        out.extend_from_slice(&(self.bytes | end).to_le_bytes());
+        out.extend_from_slice(bytes.as_flattened());
         out.truncate(length);
     }
     /// Without that.

@@ -157,12 +157,12 @@ impl Stage {
         while sent < turns.len() {
             let unsent = &mut turns[sent..];
             let served = {
-                let mut visit = Visit::new(env, out, &plan.hashes, effects);
+                let mut visit = Visit::new(env, out, &plan, effects);
                 let full = unsent.iter_mut().position(|turn| {
                     let bytes = turn.source.bytes(area, taken);
                     let begin = visit.out.len();
                     let conn = &mut conns[turn.token];
-                    turn.consumed = visit.serve(conn, bytes, &plan.steps, turn.part.steps.clone());
+                    turn.consumed = visit.serve(conn, bytes, turn.part.steps.clone());
                     turn.out = begin..visit.out.len();
                     visit.out.len() >= STAGE_OUTPUT_MAX
                 });

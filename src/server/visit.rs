@@ -1,18 +1,18 @@
 //! The part of a stage that meets the store: steps in order, in one session, with prefetches
 //! running ahead over the keys of all connections of the stage.
 
+mod ahead;
 mod observe;
 
 use std::ops::Range;
 
+use self::ahead::Ahead;
 use super::connection::{Connection, Due, Login, Parked, Phase, Upload, body_deadline};
 use super::direct;
-use super::limits::{
-    BUCKETS_AHEAD, DIRECT_MIN, DUMP_PIECES, ITEMS_AHEAD, STREAM_AHEAD, STREAM_PIECES,
-};
-use super::plan::{Step, What};
+use super::limits::{DIRECT_MIN, DUMP_PIECES, STREAM_AHEAD, STREAM_PIECES};
+use super::plan::{Plan, Step, What};
 use super::stage::{Effects, Env};
-use crate::commands::{self, Context, Next, Produced, Producer};
+use crate::commands::{self, ClientState, Context, Next, NextKey, Produced, Producer};
 use crate::ops::watch::{Asker, Streams};
 use crate::protocol::{About, Repeat, Reply, Request, Status, Style};
 use crate::store::{KeyHash, Received, Session};
@@ -20,17 +20,33 @@ use crate::store::{KeyHash, Received, Session};
 /// How errors of the parser are answered: it has decided about noreply already.
 const LOUD: Style<'static> = Style::Text { noreply: false, with_cas: false };
 
+/// A run of repeats.
+struct Run<'a, 'v> {
+    steps: &'a [Step<'v>],
+    /// The next one.
+    at: usize,
+    ahead: &'a mut Ahead<'v>,
+}
+
+impl<'a> NextKey<'a> for Run<'_, 'a> {
+    #[inline(always)]
+    fn next(&mut self, session: &mut Session<'_>) -> Option<(Repeat<'a>, KeyHash)> {
+        let What::Repeat(repeat) = self.steps.get(self.at)?.what else { return None };
+        self.ahead.look(session, self.at);
+        let hash = self.ahead.hash(self.at);
+        self.at += 1;
+        Some((repeat, hash))
+    }
+}
+
 /// One visit to the store.
 pub(super) struct Visit<'v, 'e> {
     env: &'v Env<'e>,
     pub(super) session: Session<'e>,
     /// The output of the stage.
     pub(super) out: &'v mut Vec<u8>,
-    /// Of the stage's steps, one each.
-    hashes: &'v [KeyHash],
-    /// So many buckets, and items, were prefetched.
-    buckets: usize,
-    items: usize,
+    plan: &'v Plan<'v>,
+    ahead: Ahead<'v>,
     effects: &'v mut Effects,
     /// Requests are logged, or watched.
     observed: bool,
@@ -42,7 +58,7 @@ impl<'v, 'e> Visit<'v, 'e> {
     pub(super) fn new(
         env: &'v Env<'e>,
         out: &'v mut Vec<u8>,
-        hashes: &'v [KeyHash],
+        plan: &'v Plan<'v>,
         effects: &'v mut Effects,
     ) -> Self {
         let mut session = env.store.session();
@@ -51,7 +67,8 @@ impl<'v, 'e> Visit<'v, 'e> {
         }
         let observed = env.log || env.watched != Streams::NONE;
         let asker = Asker::default();
-        Visit { env, session, out, hashes, buckets: 0, items: 0, effects, observed, asker }
+        let ahead = Ahead::new(env.store, &plan.hashes);
+        Visit { env, session, out, plan, ahead, effects, observed, asker }
     }
     /// All connections were served.
     pub(super) fn end(mut self) {
@@ -65,7 +82,6 @@ impl<'v, 'e> Visit<'v, 'e> {
         &mut self,
         conn: &mut Connection<S>,
         bytes: &[u8],
-        plan: &[Step<'_>],
         steps: Range<usize>,
     ) -> usize {
         let begin = self.out.len();
@@ -79,30 +95,35 @@ impl<'v, 'e> Visit<'v, 'e> {
             }
             _ => return self.absorb(conn, bytes, begin),
         }
-        let cx = self.context(conn, begin);
+        let (cx, plan) = (self.context(conn, begin), self.plan);
         let mut used = 0;
         // What a `Repeat` repeats.
         let mut asked = None;
-        for (at, step) in steps.clone().zip(&plan[steps.clone()]) {
+        self.ahead.jump(steps.start);
+        let mut at = steps.start;
+        while let Some(step) = plan.steps[..steps.end].get(at) {
             if self.out.len() >= cx.output_max {
                 conn.phase = Phase::Paused;
                 return used;
             }
-            self.look_ahead(at);
             if self.observed {
                 self.look_at(conn, step, &bytes[used..step.end]);
             }
-            let hash = self.hashes[at];
             let done = match (&step.what, asked) {
-                (What::Repeat(repeat), Some(asked)) => self.repeat(&cx, conn, asked, repeat, hash),
+                (What::Repeat(..), Some(asked)) => {
+                    // What is observed is looked at one by one.
+                    let run = if self.observed { at..at + 1 } else { at..steps.end };
+                    self.repeat(&cx, conn, asked, run)
+                }
                 (What::Request(request), _) => {
                     asked = Some(request);
-                    self.step(&cx, conn, request, hash)
+                    self.step(&cx, conn, request, at)
                 }
-                (what, _) => self.refuse(&cx, conn, what),
+                (what, _) => usize::from(self.refuse(&cx, conn, what)),
             };
-            if done {
-                used = step.end;
+            at += done;
+            if done > 0 {
+                used = plan.steps[at - 1].end;
             }
             if !matches!(conn.phase, Phase::Commands) {
                 return self.leave(conn, bytes, used, begin);
@@ -130,55 +151,58 @@ impl<'v, 'e> Visit<'v, 'e> {
         }
     }
 
-    /// Prefetch the buckets and items of the lookups to come behind step `at`.
-    #[inline]
-    fn look_ahead(&mut self, at: usize) {
-        let known = self.hashes.len();
-        let buckets = (at + BUCKETS_AHEAD).min(known);
-        self.buckets = self.buckets.max(at);
-        while self.buckets < buckets {
-            self.env.store.prefetch_bucket(self.hashes[self.buckets]);
-            self.buckets += 1;
-        }
-        if known == 1 {
-            return;
-        }
-        let items = (at + ITEMS_AHEAD).min(known);
-        self.items = self.items.max(at);
-        while self.items < items {
-            self.session.prefetch_item(self.hashes[self.items]);
-            self.items += 1;
-        }
-    }
-
-    /// Run one request; whether it is done. If the phase is not `Commands` afterwards, the
-    /// connection is to leave the stage.
+    /// Run the request of step `at`; how many steps that was: 1, or 0 if it is to be run again. If
+    /// the phase is not `Commands` afterwards, the connection is to leave the stage.
     #[inline]
     fn step<S>(
         &mut self,
         cx: &Context<'_>,
         conn: &mut Connection<S>,
         request: &Request<'_>,
-        hash: KeyHash,
-    ) -> bool {
+        at: usize,
+    ) -> usize {
+        self.ahead.look(&mut self.session, at);
         let (session, client) = (&mut self.session, &mut conn.client);
-        let next = commands::execute(cx, session, client, request, Some(hash), self.out);
-        matches!(next, Next::Continue) || self.go_on(cx, conn, request, next)
+        let hash = self.ahead.hash(at);
+        match commands::execute(cx, session, client, request, Some(hash), self.out) {
+            Next::Continue => 1,
+            next => usize::from(self.go_on(cx, conn, request, next)),
+        }
     }
 
-    /// As `step`, for a request that repeats an earlier one.
-    #[inline]
+    /// As `step`, for those steps at the front of `run` that repeat an earlier request.
     fn repeat<S>(
         &mut self,
         cx: &Context<'_>,
         conn: &mut Connection<S>,
         asked: &Request<'_>,
-        repeat: &Repeat<'_>,
-        hash: KeyHash,
-    ) -> bool {
-        let (session, client) = (&mut self.session, &mut conn.client);
-        let next = commands::repeat(cx, session, client, asked, repeat, hash, self.out);
-        matches!(next, Next::Continue) || self.go_on(cx, conn, &asked.repeated(repeat), next)
+        run: Range<usize>,
+    ) -> usize {
+        let begin = run.start;
+        let (done, next) = self.run_repeats(cx, &mut conn.client, asked, run);
+        match next {
+            Next::Continue => done,
+            next => {
+                let What::Repeat(repeat) = &self.plan.steps[begin + done].what else {
+                    unreachable!("only a repeat asks for more")
+                };
+                done + usize::from(self.go_on(cx, conn, &asked.repeated(repeat), next))
+            }
+        }
+    }
+
+    /// Run the repeats at the front of `run`: how many are done, and what the next one asks. It is
+    /// here once for all kinds of connections, so that lookups are inlined in its loops.
+    fn run_repeats(
+        &mut self,
+        cx: &Context<'_>,
+        client: &mut ClientState,
+        asked: &Request<'_>,
+        run: Range<usize>,
+    ) -> (usize, Next) {
+        let Visit { session, ahead, out, .. } = self;
+        let mut keys = Run { steps: &self.plan.steps[..run.end], at: run.start, ahead };
+        commands::repeat(cx, session, client, asked, &mut keys, out)
     }
 
     /// Do what a request asks of its connection, and run it again for as long as that takes.
@@ -204,7 +228,7 @@ impl<'v, 'e> Visit<'v, 'e> {
     #[cold]
     fn refuse<S>(&mut self, cx: &Context<'_>, conn: &mut Connection<S>, what: &What<'_>) -> bool {
         match what {
-            What::Request(_) | What::Repeat(_) => unreachable!("these are run"),
+            What::Request(_) | What::Repeat(..) => unreachable!("these are run"),
             What::Knock(request) => return self.knock(cx, conn, request),
             What::Refuse { due, swallow: 0 } => self.answer(conn, due),
             What::Refuse { due, swallow } => {

@@ -1,7 +1,8 @@
 //! Answers in packets (PROTOCOL 3.1). Whatever went wrong is told even to a quiet request; what it
 //! expected is not.
 
-use super::header::{ReplyHeader, opcode};
+use super::header::{HEADER_LEN, ReplyHeader, opcode};
+use crate::protocol::reply::append_by_call;
 use crate::protocol::{AuthReply, Binary, ClientError, Forbidden, Status};
 
 /// Status of a request that went well.
@@ -55,11 +56,14 @@ pub(in crate::protocol) fn hit(
         opaque: to.opaque,
         cas,
     };
-    let header = header.bytes();
-    out.reserve(header.len() + HIT_EXTRAS + key.len() + len);
-    out.extend_from_slice(&header);
-    out.extend_from_slice(&flags.to_be_bytes());
-    out.extend_from_slice(key);
+    // Header and flags at once, with four bytes behind them that are overwritten.
+    let mut front = [0; HEADER_LEN + 2 * HIT_EXTRAS];
+    front[..HEADER_LEN].copy_from_slice(&header.bytes());
+    front[HEADER_LEN..][..HIT_EXTRAS].copy_from_slice(&flags.to_be_bytes());
+    out.reserve(front.len() + key.len() + len);
+    out.extend_from_slice(&front);
+    out.truncate(out.len() - HIT_EXTRAS);
+    append_by_call(out, key);
 }
 
 /// A lookup found nothing: those that show the key say which, quiet ones nothing at all.

@@ -1,0 +1,49 @@
+//! Prefetches that run ahead of a visit, over the keys of all connections whose steps are planned.
+
+use crate::server::limits::{BUCKETS_AHEAD, ITEMS_AHEAD};
+use crate::store::{KeyHash, Session, Store};
+
+/// What was asked for already.
+pub(super) struct Ahead<'v> {
+    store: &'v Store,
+    /// Of the planned steps, one each.
+    hashes: &'v [KeyHash],
+    /// The buckets of the steps before this one, and the items of those before that one.
+    buckets: usize,
+    items: usize,
+}
+
+impl<'v> Ahead<'v> {
+    pub(super) fn new(store: &'v Store, hashes: &'v [KeyHash]) -> Self {
+        // A lookup that is alone comes sooner than its item could.
+        let items = if hashes.len() == 1 { 1 } else { 0 };
+        Ahead { store, hashes, buckets: 0, items }
+    }
+
+    /// The next step is `at`: those before it were run, or will not be.
+    #[inline]
+    pub(super) fn jump(&mut self, at: usize) {
+        self.buckets = self.buckets.max(at);
+        self.items = self.items.max(at);
+    }
+
+    /// Step `at` is run next: ask for what those behind it need, mostly one more of each.
+    #[inline(always)]
+    pub(super) fn look(&mut self, session: &mut Session<'_>, at: usize) {
+        let known = self.hashes.len();
+        while self.buckets < known.min(at + BUCKETS_AHEAD) {
+            self.store.prefetch_bucket(self.hashes[self.buckets]);
+            self.buckets += 1;
+        }
+        while self.items < known.min(at + ITEMS_AHEAD) {
+            session.prefetch_item(self.hashes[self.items]);
+            self.items += 1;
+        }
+    }
+
+    /// The hash of step `at`.
+    #[inline(always)]
+    pub(super) fn hash(&self, at: usize) -> KeyHash {
+        self.hashes[at]
+    }
+}
