@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, BenchmarkGroup, Criterion, Throughput};
 use criterion::{criterion_group, criterion_main, measurement::WallTime};
-use slabd::store::{DeleteArgs, SetArgs, SetMode, SetRare, Store, StoreConfig};
+use slabd::store::{DeleteArgs, KeyHash, Session, SetArgs, SetMode, SetRare, Store, StoreConfig};
 
 /// Requests measured together.
 const BATCH: usize = 1024;
@@ -39,11 +39,13 @@ fn key(number: usize) -> [u8; 16] {
 
 fn set(store: &Store, number: usize) {
     let key = key(number);
-    let hash = store.hash(&key);
+    set_in(&mut store.session(), &key, store.hash(&key));
+}
+
+fn set_in(session: &mut Session<'_>, key: &[u8], hash: KeyHash) {
     let (flags, deadline, mode, compare) = (0, 0, SetMode::Set, None);
-    let args =
-        SetArgs { key: &key, hash, flags, deadline, mode, compare, rare: SetRare::default() };
-    black_box(store.session().set(&args, &VALUE, NOW));
+    let args = SetArgs { key, hash, flags, deadline, mode, compare, rare: SetRare::default() };
+    black_box(session.set(&args, &VALUE, NOW));
 }
 
 fn filled(megabytes: u64, threads: usize, items: usize) -> Store {

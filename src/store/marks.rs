@@ -135,11 +135,10 @@ impl Shard {
             }
         };
         let (line, queue) = (self.line(id), self.header(id).queue());
-        let counts = &mut self.counts.classes[line];
         if args.touches {
-            counts.touch_hits += 1;
+            self.counts.classes[line].touch_hits += 1;
         } else {
-            counts.hits[queue as usize] += 1;
+            self.count_hit(line, queue);
         }
         Some((id, created))
     }

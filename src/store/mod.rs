@@ -22,6 +22,7 @@ mod expiry;
 mod geometry;
 mod ghosts;
 mod hash;
+mod hits;
 #[cfg(feature = "debug-commands")]
 mod holds;
 mod index;
@@ -536,7 +537,8 @@ impl Store {
         let mut sizes = std::collections::BTreeMap::new();
         let mut level = 0;
         for slot in &self.slots {
-            let shard = slot.lock();
+            let mut shard = slot.lock();
+            shard.settle();
             shard.add_stats(&mut total, now);
             level = level.max(shard.index.level());
             for (&bucket, &count) in &shard.counts.sizes {
@@ -551,7 +553,11 @@ impl Store {
     }
     /// Zero what `stats reset` zeroes.
     pub fn reset_stats(&self) {
-        self.slots.iter().for_each(|slot| slot.lock().counts.reset());
+        for slot in &self.slots {
+            let mut shard = slot.lock();
+            shard.settle();
+            shard.counts.reset();
+        }
     }
 
     /// Tests: let the next `n` page allocations succeed and all later ones fail; `None`: stop

@@ -13,6 +13,7 @@ use super::clearing::Clearing;
 use super::geometry::{MEMCACHED_CAS, MEMCACHED_OVERHEAD};
 use super::ghosts::Ghosts;
 use super::hash::{KeyHash, KeyHasher};
+use super::hits::Hits;
 use super::index::Index;
 use super::item::{Accessed, Chain, ItemHeader, ItemId, ItemView, Queue, state};
 use super::journal::Journal;
@@ -41,9 +42,12 @@ pub(super) struct Parts {
     pub(super) number: (u64, u32),
 }
 
-/// One partition of the store.
+/// One partition of the store. In this order, for what stands first is in the lock's cache line.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Shard {
+    /// Part of `counts`.
+    pub(super) hits: Hits,
     pub(super) settings: Settings,
     pub(super) hasher: KeyHasher,
     pub(super) pool: PagePool,
@@ -113,6 +117,7 @@ impl Shard {
         let claims = Claims::new(&parts.settings.chunk_sizes);
         let classes = slabs.len();
         Shard {
+            hits: Hits::default(),
             settings: parts.settings,
             hasher: parts.hasher,
             pool: parts.pool,
@@ -302,7 +307,7 @@ impl Shard {
         let (line, queue) = (self.line(id), self.header(id).queue());
         let moves = Lru::fetched(&mut self.slabs.arena, id, self.settings.flat, now);
         match touch {
-            None => self.counts.classes[line].hits[queue as usize] += 1,
+            None => self.count_hit(line, queue),
             Some(deadline) => {
                 self.counts.classes[line].touch_hits += 1;
                 self.set_deadline(id, deadline);
