@@ -6,8 +6,8 @@
 //! small counts stand beside the lock, and go to the class's when one is full or its place is
 //! wanted for another.
 //!
-//! Invariant: what stands here is not in the classes' counts yet; [`Shard::settle`] brings it there,
-//! before those are read or zeroed.
+//! Invariant: what stands here is not in the classes' counts yet; [`Shard::settle`] brings it
+//! there, before those are read or zeroed.
 
 use super::geometry::CLASSES_MAX;
 use super::item::Queue;
