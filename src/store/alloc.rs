@@ -55,7 +55,7 @@ impl Shard {
         if self.number.1 == 0 {
             return self.search_chunk(class, now); // there is one shard: the whole visit is timed
         }
-        self.toil = 0;
+        self.rest();
         let began = (self.settings.ticks)();
         let found = self.search_chunk(class, now);
         self.counts.holds.record((self.settings.ticks)().saturating_sub(began));

@@ -2,6 +2,7 @@
 
 use super::item::{ItemId, mark, state};
 use super::shard::Shard;
+use super::slab::ClassId;
 use super::{ArithArgs, Count, Counted, Deadline, Seconds, SetArgs, SetMode, SetRare, Stored};
 
 impl Shard {
@@ -28,27 +29,38 @@ impl Shard {
         let Some(number) = parse_number(self.slabs.arena.bytes(id, at, len)) else {
             return Counted::NonNumeric;
         };
-        let class = self.slabs.class_of(id);
-        let counts = &mut self.counts.classes[class];
         let number = match args.decrement {
-            false => {
-                counts.incr_hits += 1;
-                number.wrapping_add(args.delta)
-            }
-            true => {
-                counts.decr_hits += 1;
-                number.saturating_sub(args.delta)
-            }
+            false => number.wrapping_add(args.delta),
+            true => number.saturating_sub(args.delta),
         };
+        let class = self.slabs.class_of(id);
         let deadline = self.header(id).deadline;
         let mut text = itoa::Buffer::new();
         let Some(id) = self.rewrite(id, args, text.format(number).as_bytes(), now) else {
             return Counted::OutOfMemory;
         };
+        self.count_arith(args, class);
         if let Some(deadline) = args.touch {
             self.set_deadline(id, deadline);
         }
         Counted::Value(Count { number, cas: self.cas(id), deadline, created: false })
+    }
+
+    /// A number was there to be changed, in an item of this class.
+    fn count_arith(&mut self, args: &ArithArgs<'_>, class: ClassId) {
+        let counts = &mut self.counts.classes[class];
+        match args.decrement {
+            false => counts.incr_hits += 1,
+            true => counts.decr_hits += 1,
+        }
+    }
+    /// It could not be, or not be created, for want of memory.
+    #[cold]
+    pub(super) fn arith_failed(&mut self, args: &ArithArgs<'_>) {
+        self.counts.malloc_fails += 1;
+        if let Some(id) = self.find(args.key, args.hash) {
+            self.count_arith(args, self.slabs.class_of(id));
+        }
     }
 
     /// Put a number's digits in the place of the value: padded on the right if there is room, in

@@ -6,7 +6,8 @@
 //! page fails at first, clears one step by step (`Store::find_pages`), and is run again. Meanwhile
 //! the page is closed: what it still holds can be read and replaced, and nothing new comes in.
 //! One page at a time; whoever needs one goes on with it, and once it is empty it is anybody's.
-//! Only verbs that cannot be run again clear a page in one go ([`Shard::at_once`]).
+//! Only what is rare and hard to run again clears a page in one go ([`Shard::at_once`]): a delete
+//! that keeps the item, the commit of an upload that is appended, an append to a long value.
 //!
 //! Invariant: the page being cleared is closed, or somebody else has seen to it.
 

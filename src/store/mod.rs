@@ -581,8 +581,9 @@ impl Slot {
     fn hold<R>(&self, ticks: fn() -> u64, work: impl FnOnce(&mut Shard) -> R) -> R {
         let mut shard = self.lock();
         let began = ticks();
-        shard.toil = 0;
+        shard.rest();
         let result = work(&mut shard);
+        shard.rest();
         self.publish(&shard);
         shard.counts.upkeep.record(ticks().saturating_sub(began));
         result

@@ -22,10 +22,13 @@ const BLOCK: usize = u32::BITS as usize;
 struct Effort {
     /// Dead items to free, some 200 ns each; a block more at most.
     reaps: usize,
-    /// Looks, some 100 ns each: at a page in which something may have expired, or at a block of
-    /// headers.
+    /// Looks, some 100 ns each: at a page in which something may have expired. A block of headers
+    /// counts as [`SWEPT`].
     looks: usize,
 }
+
+/// A block of headers of which nothing is known, in looks: they come from memory, all of them.
+const SWEPT: usize = 4;
 
 /// Of a store that needs memory, besides what else it does: some 15 µs if all is dead. Looks are
 /// more, since each is one for an item stored (or its wheel slot) and is made once.
@@ -109,7 +112,7 @@ impl Shard {
         now: Seconds,
     ) -> (usize, usize) {
         self.free_dead(Due { page, first, chunks: u32::MAX }, effort, reaper, now);
-        effort.looks = effort.looks.saturating_sub(1);
+        effort.looks = effort.looks.saturating_sub(SWEPT);
         let next = first + BLOCK;
         if self.slabs.chunk(page, next).is_some() { (page, next) } else { (page + 1, 0) }
     }

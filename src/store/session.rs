@@ -37,7 +37,7 @@ impl<'a> Session<'a> {
     pub fn release(&mut self) {
         if let Some(mut shard) = self.guard.take() {
             self.store.slots[0].publish(&shard);
-            shard.toil = 0;
+            shard.rest();
             shard.counts.holds.record((self.store.ticks)().saturating_sub(self.locked_at));
         }
     }
@@ -121,39 +121,62 @@ impl<'a> Session<'a> {
         mut stored: Stored,
         now: Seconds,
     ) -> Stored {
-        // Its lookup was shown when it was run first.
-        let unseen = |shard: &mut Shard| {
-            shard.journal.observed = false;
-            shard.set(args, value, now)
-        };
-        if stored == Stored::OutOfMemory && (args.joins() || value.len() > PAGE_SIZE) {
-            // It may need many pages, or an item that is there.
-            let set = |shard: &mut Shard, _| shard.at_once(unseen);
-            stored = self.with(args.hash, set);
-            if stored == Stored::OutOfMemory && self.find_page_elsewhere(args.hash, now) {
-                stored = self.with(args.hash, set);
-            }
-            return self.with(args.hash, |shard, _| shard.refused(args, value.len(), stored, now));
+        let set = |shard: &mut Shard, _: usize| shard.set(args, value, now);
+        // A value longer than a page may need many, more than are looked for step by step.
+        let mut is_long = value.len() > PAGE_SIZE;
+        if !is_long {
+            let lacks = |stored: &Stored| *stored == Stored::OutOfMemory;
+            stored = self.persevere((args.key, args.hash), now, stored, lacks, set);
+            is_long = args.joins();
         }
-        // Nor would pages help it, if it was the index that could not grow.
-        let mut for_want_of_pages = true;
+        if stored == Stored::OutOfMemory && is_long {
+            let at_once = |shard: &mut Shard, number| {
+                shard.journal.observed = false;
+                shard.at_once(|shard| set(shard, number))
+            };
+            stored = self.with(args.hash, at_once);
+            if stored == Stored::OutOfMemory && self.find_page_elsewhere(args.hash, now) {
+                stored = self.with(args.hash, at_once);
+            }
+        }
+        self.with(args.hash, |shard, _| shard.refused(args, value.len(), stored, now))
+    }
+
+    /// A verb found no memory: pages are cleared for it, with the lock let go between steps, and it
+    /// is run again, until its result is not one that `lacks` memory, or there is none to be had.
+    /// The item under its key is kept meanwhile. Its lookup was shown when it was run first.
+    #[cold]
+    fn persevere<R>(
+        &mut self,
+        (key, hash): (&[u8], KeyHash),
+        now: Seconds,
+        mut result: R,
+        lacks: impl Fn(&R) -> bool,
+        mut verb: impl FnMut(&mut Shard, usize) -> R,
+    ) -> R {
+        let slot = self.store.slot(hash);
         for attempt in 1..=ATTEMPTS {
             self.release();
-            if stored != Stored::OutOfMemory || !for_want_of_pages {
+            if !lacks(&result) {
                 break;
             }
             // What a failed attempt had already is free again: one page more is wanted each time.
-            let (slot, pages) = (self.store.slot(args.hash), attempt.min(PAGES_FOR_ONE));
-            let clear = |shard: &mut Shard| shard.find_pages_for(pages, args.key, args.hash, now);
+            let pages = attempt.min(PAGES_FOR_ONE);
+            let clear = |shard: &mut Shard| shard.find_pages_for(pages, key, hash, now);
             if !self.store.find_pages(slot, clear, now) {
                 break;
             }
-            (stored, for_want_of_pages) = self.with(args.hash, |shard, _| {
-                shard.needy = None;
-                (unseen(shard), shard.needy.is_some())
+            let for_want_of_pages;
+            (result, for_want_of_pages) = self.with(hash, |shard, number| {
+                (shard.journal.observed, shard.needy) = (false, None);
+                (verb(shard, number), shard.needy.is_some())
             });
+            if !for_want_of_pages {
+                break; // Pages would not help it, if it was the index that could not grow.
+            }
         }
-        self.with(args.hash, |shard, _| shard.refused(args, value.len(), stored, now))
+        self.release();
+        result
     }
 
     /// A storage command whose data block ended badly: counts what a good one would have counted
@@ -228,25 +251,22 @@ impl<'a> Session<'a> {
         found: impl FnOnce(Hit<'_>, bool) -> R,
     ) -> Option<R> {
         let mut found = Some(found);
-        let mut look = |session: &mut Session<'a>| {
-            session.with(hash, |shard, number| {
-                let (id, created) = shard.at_once(|shard| shard.fetch(key, hash, args, now))?;
-                let found = found.take().expect("what was found is looked at once");
-                let result = found(Hit { shard, id, number }, created);
-                if !args.no_bump {
-                    shard.bump(id, now);
-                }
-                Some(result)
-            })
+        let mut look = |shard: &mut Shard, number: usize| {
+            let (id, created) = shard.fetch(key, hash, args, now)?;
+            let found = found.take().expect("what was found is looked at once");
+            let result = found(Hit { shard, id, number }, created);
+            if !args.no_bump {
+                shard.bump(id, now);
+            }
+            Some(result)
         };
-        let result = look(self);
-        if result.is_some() || !args.vivify {
-            return result;
-        }
-        // There was no memory to create it.
-        let result = if self.find_page_elsewhere(hash, now) { look(self) } else { None };
-        if result.is_none() {
-            self.with(hash, |shard, _| shard.missed(false));
+        let mut result = self.with(hash, &mut look);
+        if result.is_none() && args.vivify {
+            // There was no memory to create it.
+            result = self.persevere((key, hash), now, result, Option::is_none, look);
+            if result.is_none() {
+                self.with(hash, |shard, _| shard.missed(false));
+            }
         }
         result
     }
@@ -284,14 +304,15 @@ impl<'a> Session<'a> {
 
     /// Add a number, or subtract it.
     pub fn arith(&mut self, args: &ArithArgs<'_>, now: Seconds) -> Counted {
-        let arith =
-            |shard: &mut Shard, _| shard.at_once(|shard: &mut Shard| shard.arith(args, now));
+        let arith = |shard: &mut Shard, _: usize| shard.arith(args, now);
+        let lacks =
+            |counted: &Counted| matches!(counted, Counted::OutOfMemory | Counted::NoMemoryToCreate);
         let mut counted = self.with(args.hash, arith);
-        if counted == Counted::NoMemoryToCreate && self.find_page_elsewhere(args.hash, now) {
-            counted = self.with(args.hash, arith);
+        if lacks(&counted) {
+            counted = self.persevere((args.key, args.hash), now, counted, lacks, arith);
         }
-        if matches!(counted, Counted::OutOfMemory | Counted::NoMemoryToCreate) {
-            self.with(args.hash, |shard, _| shard.counts.malloc_fails += 1);
+        if lacks(&counted) {
+            self.with(args.hash, |shard, _| shard.arith_failed(args));
         }
         counted
     }

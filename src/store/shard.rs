@@ -87,6 +87,9 @@ pub struct Shard {
     /// Items removed or moved since the lock was taken, as far as one visit is concerned. Where
     /// there is more than one shard: since memory was last looked for.
     pub(super) toil: u32,
+    /// The most that this ever was when the lock was let go.
+    #[cfg(test)]
+    pub(super) toil_max: u32,
     /// Verbs that find no page at once are run again (`clearing.rs`).
     pub(super) patient: bool,
     pub(super) ghosts: Ghosts,
@@ -143,6 +146,8 @@ impl Shard {
             clearing: None,
             needy: None,
             toil: 0,
+            #[cfg(test)]
+            toil_max: 0,
             patient: true,
             ghosts: parts.ghosts,
             tables: 0,
@@ -520,6 +525,15 @@ impl Shard {
         header.state &= !state::LINKED;
         let chained = header.is(state::CHAINED);
         self.counts.unlinked(size, chained, self.settings.track_sizes);
+    }
+    /// The lock is about to be let go, or was just taken.
+    #[inline]
+    pub(super) fn rest(&mut self) {
+        #[cfg(test)]
+        {
+            self.toil_max = self.toil_max.max(self.toil);
+        }
+        self.toil = 0;
     }
     /// Take an item out of everything, and free it (once nobody reads it).
     pub(super) fn remove(&mut self, id: ItemId, hash: KeyHash) {

@@ -2,6 +2,7 @@
 
 use super::*;
 
+mod bounds;
 #[cfg(feature = "debug-commands")]
 mod holds;
 mod long;
