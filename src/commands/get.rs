@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::{ClientState, Context, Next, exptime};
 use crate::protocol::limits::VALUE_IN_BUFFER_MAX;
 use crate::protocol::{Get, Keys, Reply};
-use crate::store::{Deadline, KeyHash, PinId, Session};
+use crate::store::{Deadline, KeyHash, PREFETCHED, PinId, Session};
 
 /// Item headers are fetched this many keys ahead of the key being answered: about one memory
 /// latency at some 15 ns a key.
@@ -145,7 +145,11 @@ impl<'c, 'x> Lookup<'c, 'x> {
             ring[known] = ahead;
             known += 1;
         }
-        ring[..known.min(ITEM_AHEAD)].iter().for_each(|ahead| session.prefetch_item(ahead.hash));
+        for ahead in &ring[..known.min(ITEM_AHEAD)] {
+            session.prefetch_item(ahead.hash, false);
+        }
+        // Of keys that are asked for together, the values are often alike.
+        let mut long = false;
         for at in 0.. {
             if at == known {
                 break;
@@ -156,12 +160,14 @@ impl<'c, 'x> Lookup<'c, 'x> {
                 known += 1;
             }
             if at + ITEM_AHEAD < known {
-                session.prefetch_item(ring[(at + ITEM_AHEAD) % BUCKET_AHEAD].hash);
+                session.prefetch_item(ring[(at + ITEM_AHEAD) % BUCKET_AHEAD].hash, long);
             }
+            let before = reply.len();
             if let Some(pin) = self.answer::<LISTED>(session, key, hash, &mut reply) {
                 client.resume_at = end;
                 return Next::SendPinned(pin);
             }
+            long |= reply.len() - before > PREFETCHED;
             if reply.len() >= self.cx.output_max && at + 1 < known {
                 client.resume_at = end;
                 return Next::Pause;

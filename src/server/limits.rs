@@ -12,6 +12,11 @@ pub(super) const STAGE_CONNECTIONS_MAX: usize = 64;
 /// the cache when the kernel copies them.
 pub(super) const STAGE_OUTPUT_MAX: usize = 256 << 10;
 
+/// And as soon as one connection's are so many: its reader may begin while others are served, and
+/// what was copied to the output is still in the cache nearest to a core.
+pub(super) const SENT_ALONE: usize = 32 << 10;
+const _: () = assert!(SENT_ALONE <= STAGE_OUTPUT_MAX);
+
 /// The worker's read area: four full reads, or some sixty ordinary ones.
 pub(super) const READ_AREA: usize = 4 * READ_MAX;
 

@@ -24,7 +24,7 @@ use super::connection::{Connection, DRAIN, Phase};
 use super::deadlines::Entry;
 use super::direct;
 use super::limits::{
-    OUTPUT_LOW, OWN_SLACK, READ_AREA, READ_ROOM_MIN, READ_SHORT, STAGE_CONNECTIONS_MAX,
+    OUTPUT_LOW, OWN_SLACK, READ_AREA, READ_ROOM_MIN, READ_SHORT, SENT_ALONE, STAGE_CONNECTIONS_MAX,
     STAGE_MOVED_MAX, STAGE_OUTPUT_MAX,
 };
 use super::plan::{Part, Plan, Rest};
@@ -100,6 +100,8 @@ pub(super) struct Stage {
     /// Buffers of connections that hold their own bytes.
     taken: Vec<Buffer>,
     plan: Plan<'static>,
+    /// Answers were long of late, and the next ones probably are.
+    long: bool,
 }
 
 /// One connection's part of a stage.
@@ -132,6 +134,7 @@ impl Stage {
             turns: Vec::new(),
             taken: Vec::new(),
             plan: Plan::default(),
+            long: false,
         }
     }
 
@@ -147,7 +150,7 @@ impl Stage {
         if self.turns.is_empty() {
             return;
         }
-        let Stage { area, out, turns, taken, plan: kept } = self;
+        let Stage { area, out, turns, taken, plan: kept, long } = self;
         let mut plan: Plan<'_> = std::mem::take(kept);
         for turn in turns.iter_mut() {
             let bytes = turn.source.bytes(area, taken);
@@ -157,16 +160,18 @@ impl Stage {
         while sent < turns.len() {
             let unsent = &mut turns[sent..];
             let served = {
-                let mut visit = Visit::new(env, out, &plan, effects);
+                let mut visit = Visit::new(env, out, &plan, *long, effects);
                 let full = unsent.iter_mut().position(|turn| {
                     let bytes = turn.source.bytes(area, taken);
                     let begin = visit.out.len();
                     let conn = &mut conns[turn.token];
                     turn.consumed = visit.serve(conn, bytes, turn.part.steps.clone());
                     turn.out = begin..visit.out.len();
-                    visit.out.len() >= STAGE_OUTPUT_MAX
+                    let len = turn.out.len();
+                    visit.note_answer(len, turn.part.steps.len());
+                    len >= SENT_ALONE || visit.out.len() >= STAGE_OUTPUT_MAX
                 });
-                visit.end();
+                *long = visit.end();
                 full.map_or(unsent.len(), |last| last + 1)
             };
             send(env, conns, &unsent[..served], out);

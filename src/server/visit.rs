@@ -15,7 +15,7 @@ use super::stage::{Effects, Env};
 use crate::commands::{self, ClientState, Context, Next, NextKey, Produced, Producer};
 use crate::ops::watch::{Asker, Streams};
 use crate::protocol::{About, Repeat, Reply, Request, Status, Style};
-use crate::store::{KeyHash, Received, Session};
+use crate::store::{KeyHash, PREFETCHED, Received, Session};
 
 /// How errors of the parser are answered: it has decided about noreply already.
 const LOUD: Style<'static> = Style::Text { noreply: false, with_cas: false };
@@ -59,6 +59,7 @@ impl<'v, 'e> Visit<'v, 'e> {
         env: &'v Env<'e>,
         out: &'v mut Vec<u8>,
         plan: &'v Plan<'v>,
+        long: bool,
         effects: &'v mut Effects,
     ) -> Self {
         let mut session = env.store.session();
@@ -67,12 +68,21 @@ impl<'v, 'e> Visit<'v, 'e> {
         }
         let observed = env.log || env.watched != Streams::NONE;
         let asker = Asker::default();
-        let ahead = Ahead::new(env.store, &plan.hashes);
+        let ahead = Ahead::new(env.store, &plan.hashes, long);
         Visit { env, session, out, plan, ahead, effects, observed, asker }
     }
-    /// All connections were served.
-    pub(super) fn end(mut self) {
+    /// All connections were served, or what they are answered is to be sent. Whether it was long.
+    pub(super) fn end(mut self) -> bool {
         self.tell();
+        self.ahead.long
+    }
+
+    /// A connection was answered `len` bytes in so many steps; the next will be alike.
+    #[inline(always)]
+    pub(super) fn note_answer(&mut self, len: usize, steps: usize) {
+        if len > 0 {
+            self.ahead.long = len > PREFETCHED * steps;
+        }
     }
 
     /// Go on with a connection: `bytes` are what it holds, `steps` their part of the plan. How many

@@ -63,14 +63,15 @@ impl<'a> Session<'a> {
         result
     }
 
-    /// Bring the likely item's header into the cache, by a peek at the bucket.
+    /// Bring the likely item's front into the cache, by a peek at the bucket; with `values`, more
+    /// of it, which pays if it is going to be read.
     #[inline]
-    pub fn prefetch_item(&mut self, hash: KeyHash) {
+    pub fn prefetch_item(&mut self, hash: KeyHash, values: bool) {
         let store = self.store;
         if store.slots.len() == 1 {
-            lock_once(store, &mut self.guard, &mut self.locked_at).prefetch(hash);
+            lock_once(store, &mut self.guard, &mut self.locked_at).prefetch(hash, values);
         } else {
-            store.slots[store.slot(hash)].lock().prefetch(hash);
+            store.slots[store.slot(hash)].lock().prefetch(hash, values);
         }
     }
 
@@ -351,9 +352,9 @@ impl Drop for Session<'_> {
 
 impl Shard {
     #[inline]
-    fn prefetch(&self, hash: KeyHash) {
+    fn prefetch(&self, hash: KeyHash, values: bool) {
         if let Some(id) = self.index.peek(hash) {
-            self.slabs.prefetch(id);
+            self.slabs.prefetch(id, values);
         }
     }
     /// `set`, told to an observer, who learns later of what may still come right.

@@ -14,7 +14,7 @@ use super::arena::{Arena, Page};
 use super::expiry::Expiry;
 use super::geometry::{ITEM_ALIGN, PAGE_SIZE, PAGES_MAX};
 use super::item::ItemId;
-use crate::sys::cpu::prefetch;
+use crate::sys::cpu::{prefetch, prefetch_far};
 
 /// A slab class, counted from 0 (`stats` counts from 1).
 pub(super) type ClassId = usize;
@@ -31,6 +31,14 @@ struct SlabClass {
     pages: usize,
     used: usize,
 }
+
+/// Bytes of a chunk that are always prefetched.
+pub const PREFETCHED: usize = 256;
+
+/// Bytes of a chunk that are prefetched at most: eight of these together take a part of the
+/// smallest caches they are meant for. Of a longer value the rest is left to the hardware, which
+/// has seen a stream begin by then.
+const AHEAD_MAX: usize = 4608;
 
 /// Stands for a class where a number names no page.
 const NO_CLASS: u8 = u8::MAX;
@@ -255,16 +263,19 @@ impl Slabs {
         class.partial.iter().any(|&page| gives(&self.pages[page as usize]))
     }
 
-    /// Bring the front of a chunk into the cache: its header, key and the value's first lines. A
-    /// longer value is left to the hardware, which has seen a stream begin by then.
+    /// Bring the front of a chunk into the cache: its header, key and the value's first lines; with
+    /// `values`, what follows as well.
     #[inline]
-    pub(super) fn prefetch(&self, id: ItemId) {
+    pub(super) fn prefetch(&self, id: ItemId, values: bool) {
         let address = self.arena.address(id);
         let Some(class) = self.classes.get(self.class_of(id)) else { return };
         let last = class.chunk_size as usize - 1;
         // To ask for a line twice is cheaper than to find out whether it is another one.
-        for offset in [0, 64, 128, 192] {
+        for offset in [0, 64, 128, PREFETCHED - 64] {
             prefetch(address + last.min(offset));
+        }
+        if values && last > PREFETCHED {
+            prefetch_values(address, last);
         }
     }
 
@@ -365,5 +376,14 @@ impl Slabs {
         let (count, used) = pages.fold((0, 0), |(n, u), p| (n + 1, u + usize::from(p.used)));
         assert_eq!(count, self.classes[class].pages, "slab: pages of class {class}");
         assert_eq!(used, self.classes[class].used, "slab: chunks used of class {class}");
+    }
+}
+
+/// What stands behind the front of a chunk of `last + 1` bytes. A call, so that those whose values
+/// are short have it not in their way.
+#[inline(never)]
+fn prefetch_values(address: usize, last: usize) {
+    for offset in (PREFETCHED..last.min(AHEAD_MAX)).step_by(64) {
+        prefetch_far(address + offset);
     }
 }

@@ -23,6 +23,28 @@ pub fn prefetch(address: usize) {
     let _ = address;
 }
 
+/// The same, no closer than the core's large cache: for what is not wanted at once, or is much.
+#[inline(always)]
+pub fn prefetch_far(address: usize) {
+    if cfg!(feature = "no-prefetch") {
+        return;
+    }
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: as above.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T1>(address as *const i8);
+    }
+    #[cfg(all(target_arch = "aarch64", not(miri)))]
+    // SAFETY: as above.
+    unsafe {
+        std::arch::asm!("prfm pldl2keep, [{0}]", in(reg) address,
+            options(nostack, preserves_flags, readonly));
+    }
+    #[cfg(any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
+    let _ = address;
+}
+
 /// Which of sixteen bytes equal `byte`: bit `i` for the `i`th, counted from the lowest of the first
 /// word.
 #[inline(always)]

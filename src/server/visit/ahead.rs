@@ -11,13 +11,15 @@ pub(super) struct Ahead<'v> {
     /// The buckets of the steps before this one, and the items of those before that one.
     buckets: usize,
     items: usize,
+    /// Answers were long of late, so that values are worth it, too.
+    pub(super) long: bool,
 }
 
 impl<'v> Ahead<'v> {
-    pub(super) fn new(store: &'v Store, hashes: &'v [KeyHash]) -> Self {
+    pub(super) fn new(store: &'v Store, hashes: &'v [KeyHash], long: bool) -> Self {
         // A lookup that is alone comes sooner than its item could.
         let items = if hashes.len() == 1 { 1 } else { 0 };
-        Ahead { store, hashes, buckets: 0, items }
+        Ahead { store, hashes, buckets: 0, items, long }
     }
 
     /// The next step is `at`: those before it were run, or will not be.
@@ -36,7 +38,7 @@ impl<'v> Ahead<'v> {
             self.buckets += 1;
         }
         while self.items < known.min(at + ITEMS_AHEAD) {
-            session.prefetch_item(self.hashes[self.items]);
+            session.prefetch_item(self.hashes[self.items], self.long);
             self.items += 1;
         }
     }
