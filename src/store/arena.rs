@@ -86,10 +86,12 @@ impl Block {
             unsafe { self.region.base().add(offset).write_volatile(0) };
         }
     }
-    /// Give what is left back to the system: nobody needs it soon. It stays ours, and zeroed.
-    pub(super) fn clear(&mut self) {
+    /// Give what is left behind so many pages back to the system: nobody needs it soon. It stays
+    /// ours, and zeroed.
+    pub(super) fn clear(&mut self, pages: usize) {
+        let at = self.end.min(self.at + pages * PAGE_SIZE);
         // SAFETY: nobody else has access to this part of the region.
-        unsafe { self.region.release(self.at, self.end - self.at) };
+        unsafe { self.region.release(at, self.end - at) };
     }
 }
 
@@ -356,7 +358,7 @@ mod tests {
         arena.bytes_mut(ItemId::new(0, 1), 0, 8).fill(1);
         block.populate(1);
         arena.put(1, block.page().unwrap());
-        block.clear();
+        block.clear(0);
         arena.put(2, block.page().unwrap());
         assert_eq!(arena.bytes(ItemId::new(0, 1), 0, 8), [1; 8]);
         for page in 1..3 {

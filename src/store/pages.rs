@@ -282,13 +282,15 @@ impl State {
             && at_hand <= PAGES_AHEAD
             && at_hand < self.left()
     }
-    /// The limit may leave no room for the block that is ready.
+    /// The limit may leave no room for the block that is ready, or not for all of it: a page of
+    /// another may have been cut while it was made so, and tables grow.
     fn drop_unwanted(&mut self) {
-        if self.at_hand() >= self.left()
-            && let Some(mut block) = self.ready.take()
-        {
-            block.clear();
-            self.blank.push(block);
+        let wanted = self.left().saturating_sub(self.at_hand());
+        let Some(mut block) = self.ready.take_if(|block| wanted < block.pages()) else { return };
+        block.clear(wanted);
+        match wanted {
+            0 => self.blank.push(block),
+            _ => self.ready = Some(block),
         }
     }
 }
