@@ -20,6 +20,8 @@ use crate::store::{KeyHash, Store};
 #[derive(Debug, Default)]
 pub(super) struct Plan<'a> {
     pub(super) steps: Vec<Step<'a>>,
+    /// What those of them that are no repeats stand for.
+    pub(super) requests: Vec<Request<'a>>,
     /// What each step's key hashes to (its first one's, of several); 0 without a key.
     pub(super) hashes: Vec<KeyHash>,
 }
@@ -52,31 +54,40 @@ pub(super) struct Step<'a> {
     pub(super) end: usize,
 }
 
-/// What a step does.
+/// What a step does. Most of a multi-get's are repeats, so steps are kept as small as those.
 #[derive(Debug)]
 pub(super) enum What<'a> {
-    Request(Request<'a>),
-    /// The last request before it once more, for another key.
-    Repeat(Repeat<'a>),
-    /// Of a connection that has not proved who it is.
-    Knock(Request<'a>),
-    /// Not a request: drop so many bytes that have not come yet, then answer.
-    Refuse {
-        due: Due,
-        swallow: u64,
-    },
+    /// This one of the plan's requests.
+    Request(u32),
+    /// The last request before it once more, for another key and with another opaque.
+    Repeat(&'a [u8], u32),
+    /// A request of a connection that has not proved who it is.
+    Knock(u32),
+    /// Not a request.
+    Refuse(Box<Refused>),
     /// Close.
     Fatal,
+}
+
+const _: () = assert!(size_of::<Step<'_>>() == 32, "two to a cache line");
+
+/// What is no request: drop so many bytes that have not come yet, then answer.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub(super) due: Due,
+    pub(super) swallow: u64,
 }
 
 impl<'a> Plan<'a> {
     /// The same allocations, for steps that borrow something else.
     pub(super) fn recycled<'b>(mut self) -> Plan<'b> {
         self.steps.clear();
+        self.requests.clear();
         self.hashes.clear();
         // Collecting in place keeps the allocation; there is nothing to convert.
         let steps = self.steps.into_iter().map(|_| unreachable!("cleared above")).collect();
-        Plan { steps, hashes: self.hashes }
+        let requests = self.requests.into_iter().map(|_| unreachable!("cleared above")).collect();
+        Plan { steps, requests, hashes: self.hashes }
     }
 
     /// Parse what is whole of a connection's `bytes`, up to a turn's share, and hash its keys.
@@ -109,15 +120,19 @@ impl<'a> Plan<'a> {
                 Parsed::Complete { request, len } => {
                     let first = at;
                     at += len;
-                    self.push(What::Request(request), hash_key(env.store, &request), at);
-                    if at < bytes.len()
-                        && !locked
-                        && let Some(pattern) = Pattern::of(&request, &bytes[first..at])
-                    {
+                    let number = self.requests.len() as u32;
+                    self.push(What::Request(number), hash_key(env.store, &request), at);
+                    let pattern = match at < bytes.len() && !locked {
+                        true => Pattern::of(&request, &bytes[first..at]),
+                        false => None,
+                    };
+                    let last = ends_plan(&request);
+                    self.requests.push(request);
+                    if let Some(pattern) = pattern {
                         let steps_max = begin.saturating_add(requests);
                         at = self.add_repeats(env.store, &pattern, bytes, at, steps_max);
                     }
-                    ends_plan(&request)
+                    last
                 }
                 Parsed::Partial { wanted, scanned } => {
                     rest = Rest { hungry: true, wanted, scanned };
@@ -126,7 +141,7 @@ impl<'a> Plan<'a> {
                 wrong => {
                     let (what, len) = refused(env, wrong, bytes.len() - at);
                     at += len;
-                    let last = !matches!(what, What::Refuse { swallow: 0, .. });
+                    let last = !matches!(&what, What::Refuse(refused) if refused.swallow == 0);
                     self.push(what, KeyHash::default(), at);
                     last
                 }
@@ -162,7 +177,8 @@ impl<'a> Plan<'a> {
             && let Some((repeat, len)) = pattern.front(&bytes[at..])
         {
             at += len;
-            self.push(What::Repeat(repeat), store.hash(repeat.key), at);
+            let Repeat { key, opaque } = repeat;
+            self.push(What::Repeat(key, opaque), store.hash(key), at);
         }
         at
     }
@@ -186,7 +202,8 @@ fn refused<'a>(env: &Env<'_>, wrong: Parsed<'a>, here: usize) -> (What<'a>, usiz
         Some(error) if framing_lost && env.config.strict_framing => Due::ErrorThenClose(error),
         Some(error) => Due::Error(error),
     };
-    (What::Refuse { due, swallow: swallow - swallowed as u64 }, len + swallowed)
+    let swallow = swallow - swallowed as u64;
+    (What::Refuse(Box::new(Refused { due, swallow })), len + swallowed)
 }
 
 /// Steps of a connection that has not proved who it is: none of them gets to `execute`.

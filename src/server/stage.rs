@@ -99,7 +99,8 @@ pub(super) struct Stage {
     turns: Vec<Turn>,
     /// Buffers of connections that hold their own bytes.
     taken: Vec<Buffer>,
-    plan: Plan<'static>,
+    /// For its allocations; `None` while it is in use.
+    plan: Option<Plan<'static>>,
     /// Answers were long of late, and the next ones probably are.
     long: bool,
 }
@@ -133,7 +134,7 @@ impl Stage {
             out: Vec::with_capacity(STAGE_OUTPUT_MAX),
             turns: Vec::new(),
             taken: Vec::new(),
-            plan: Plan::default(),
+            plan: None,
             long: false,
         }
     }
@@ -151,7 +152,7 @@ impl Stage {
             return;
         }
         let Stage { area, out, turns, taken, plan: kept, long } = self;
-        let mut plan: Plan<'_> = std::mem::take(kept);
+        let mut plan: Plan<'_> = kept.take().unwrap_or_default();
         for turn in turns.iter_mut() {
             let bytes = turn.source.bytes(area, taken);
             turn.part = plan.add(env, &mut conns[turn.token], bytes);
@@ -177,7 +178,7 @@ impl Stage {
             send(env, conns, &unsent[..served], out);
             sent += served;
         }
-        *kept = plan.recycled();
+        *kept = Some(plan.recycled());
         for turn in turns.drain(..) {
             let conn = &mut conns[turn.token];
             turn.keep_rest(env, conn, area, taken);

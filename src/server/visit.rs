@@ -10,7 +10,7 @@ use self::ahead::Ahead;
 use super::connection::{Connection, Due, Login, Parked, Phase, Upload, body_deadline};
 use super::direct;
 use super::limits::{DIRECT_MIN, DUMP_PIECES, STREAM_AHEAD, STREAM_PIECES};
-use super::plan::{Plan, Step, What};
+use super::plan::{Plan, Refused, Step, What};
 use super::stage::{Effects, Env};
 use crate::commands::{self, ClientState, Context, Next, NextKey, Produced, Producer};
 use crate::ops::watch::{Asker, Streams};
@@ -31,11 +31,11 @@ struct Run<'a, 'v> {
 impl<'a> NextKey<'a> for Run<'_, 'a> {
     #[inline(always)]
     fn next(&mut self, session: &mut Session<'_>) -> Option<(Repeat<'a>, KeyHash)> {
-        let What::Repeat(repeat) = self.steps.get(self.at)?.what else { return None };
+        let What::Repeat(key, opaque) = self.steps.get(self.at)?.what else { return None };
         self.ahead.look(session, self.at);
         let hash = self.ahead.hash(self.at);
         self.at += 1;
-        Some((repeat, hash))
+        Some((Repeat { key, opaque }, hash))
     }
 }
 
@@ -125,7 +125,8 @@ impl<'v, 'e> Visit<'v, 'e> {
                     let run = if self.observed { at..at + 1 } else { at..steps.end };
                     self.repeat(&cx, conn, asked, run)
                 }
-                (What::Request(request), _) => {
+                (&What::Request(number), _) => {
+                    let request = &plan.requests[number as usize];
                     asked = Some(request);
                     self.step(&cx, conn, request, at)
                 }
@@ -193,10 +194,11 @@ impl<'v, 'e> Visit<'v, 'e> {
         match next {
             Next::Continue => done,
             next => {
-                let What::Repeat(repeat) = &self.plan.steps[begin + done].what else {
+                let What::Repeat(key, opaque) = self.plan.steps[begin + done].what else {
                     unreachable!("only a repeat asks for more")
                 };
-                done + usize::from(self.go_on(cx, conn, &asked.repeated(repeat), next))
+                let request = asked.repeated(&Repeat { key, opaque });
+                done + usize::from(self.go_on(cx, conn, &request, next))
             }
         }
     }
@@ -239,11 +241,15 @@ impl<'v, 'e> Visit<'v, 'e> {
     fn refuse<S>(&mut self, cx: &Context<'_>, conn: &mut Connection<S>, what: &What<'_>) -> bool {
         match what {
             What::Request(_) | What::Repeat(..) => unreachable!("these are run"),
-            What::Knock(request) => return self.knock(cx, conn, request),
-            What::Refuse { due, swallow: 0 } => self.answer(conn, due),
-            What::Refuse { due, swallow } => {
-                conn.phase = Phase::Swallow { left: *swallow, line: due.clone() };
+            &What::Knock(number) => {
+                return self.knock(cx, conn, &self.plan.requests[number as usize]);
             }
+            What::Refuse(refused) => match &**refused {
+                Refused { due, swallow: 0 } => self.answer(conn, due),
+                Refused { due, swallow } => {
+                    conn.phase = Phase::Swallow { left: *swallow, line: due.clone() };
+                }
+            },
             What::Fatal => {
                 conn.broken = true;
                 conn.phase = Phase::Flush;

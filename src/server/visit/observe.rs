@@ -21,8 +21,10 @@ impl Visit<'_, '_> {
             log_step(bytes);
         }
         let delete = match &step.what {
-            What::Request(request) if matches!(request.command, Command::Delete(_)) => {
+            &What::Request(number) => {
+                let request = &self.plan.requests[number as usize];
                 match request.style {
+                    _ if !matches!(request.command, Command::Delete(_)) => None,
                     Style::Text { .. } => Some("delete"),
                     Style::Meta(_) => Some("md"),
                     Style::Binary(_) => None,
