@@ -25,7 +25,7 @@ pub struct Memory {
     pub tails: u64,
     /// Pages that no class has.
     pub unassigned: u64,
-    /// The index, outside of `-m`.
+    /// The index: memcached has it outside of `-m`, slabd partly inside.
     pub index: u64,
 }
 

@@ -64,10 +64,10 @@ impl<'s, K> Loop<'_, 's, '_, K> {
         let Loop { cx, session, keys, out } = self;
         let mut done = 0;
         loop {
+            let Some((repeat, hash)) = keys.next(session) else { return (done, Next::Continue) };
             if out.len() >= cx.output_max {
                 return (done, Next::Pause);
             }
-            let Some((repeat, hash)) = keys.next(session) else { return (done, Next::Continue) };
             match run(session, repeat, hash, out) {
                 Next::Continue => done += 1,
                 next => return (done, next),

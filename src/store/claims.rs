@@ -8,8 +8,8 @@
 //! `T × chunk size`, and a page goes from the class that keeps them longest to one that keeps them
 //! for clearly less. Whole sizes would trade too many misses of large items for a few of small
 //! ones while a workload shifts; [`SIZE_POWER`] tempers them, and won on the traces. Misses there,
-//! and bytes missed, beside those at ⅔, of the replay's 44 rows in process (two traces and ten made
-//! workloads at four sizes each):
+//! and bytes missed, beside those at ⅔, of 44 rows of the replay in process (two traces and ten made
+//! workloads, at four sizes most; with 1.0, of sixteen of them):
 //!
 //! | power | misses, mean | worst row | bytes, mean | worst row |
 //! |---|---|---|---|---|

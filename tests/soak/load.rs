@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use super::Shared;
 use super::talk::{Hit, Talk};
 use super::value::{HEAD, block, check};
-use super::{Shared, load_size};
 use crate::common::Rng;
 
 /// Keys of one client, values and numbers: several times what fits, with those of all clients.
@@ -125,11 +125,12 @@ impl<'a> Client<'a> {
     /// A storage command with its value, and what it leaves behind.
     fn storing(&mut self, verb: &str, n: usize, tail: &str) -> (Vec<u8>, Known) {
         self.seq += 1;
-        let ttl = if self.rng.one_in(4) { 1 + self.rng.below(5) } else { 0 };
+        let phase = self.shared.phase();
+        let ttl = phase.ttl(&mut self.rng);
         let (content, value) = if n.is_multiple_of(NUMBER_EVERY) {
             (Content::Number(self.seq), self.seq.to_string().into_bytes())
         } else {
-            let len = load_size(&mut self.rng);
+            let len = phase.size(&mut self.rng);
             let value = block(key_id(self.owner, n), self.seq, len);
             (Content::Blocks(vec![(self.seq, len)]), value)
         };
@@ -234,7 +235,8 @@ impl<'a> Client<'a> {
     fn set_common(&mut self) {
         let n = self.rng.below(COMMON_KEYS);
         self.seq += 1;
-        let value = block(key_id(COMMON, n), self.owner << 32 | self.seq, load_size(&mut self.rng));
+        let len = self.shared.phase().size(&mut self.rng);
+        let value = block(key_id(COMMON, n), self.owner << 32 | self.seq, len);
         let head = format!("set {} 7 0 {}\r\n", key_name(COMMON, n), value.len());
         self.talk.send(&[head.as_bytes(), &value, b"\r\n"].concat());
         let answer = self.talk.line();

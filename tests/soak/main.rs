@@ -15,8 +15,8 @@ mod value;
 mod vandals;
 mod watch;
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use common::{Rng, Server, foreign_server};
@@ -46,6 +46,8 @@ fn soak_long() {
 pub struct Shared {
     /// Set at the end, and when one fails.
     stop: AtomicBool,
+    /// When the load began.
+    began: OnceLock<Instant>,
     requests: AtomicU64,
     lookups: AtomicU64,
     hits: AtomicU64,
@@ -60,6 +62,12 @@ pub struct Shared {
 impl Shared {
     fn flushed(&self) -> Option<Instant> {
         *self.flushed_at.lock().expect("not poisoned")
+    }
+
+    /// What is to be stored now.
+    fn phase(&self) -> Phase {
+        let age = self.began.get_or_init(Instant::now).elapsed();
+        Phase::ALL[age.div_duration_f64(PHASE) as usize % Phase::ALL.len()]
     }
 
     /// Something well-formed was refused. There is always something to evict, so only a value
@@ -82,13 +90,49 @@ impl Drop for StopIfPanicking<'_> {
     }
 }
 
-/// Lengths of values: most are small, some are received and sent in pieces.
-pub fn load_size(rng: &mut Rng) -> usize {
-    HEAD + match rng.below(1000) {
-        0..5 => (64 << 10) + rng.below(834_000),
-        5..50 => (4 << 10) + rng.below(60 << 10),
-        50..300 => 500 + rng.below(3500),
-        _ => rng.below(500),
+/// How long the load keeps to one kind of values before it shifts to the next.
+const PHASE: Duration = Duration::from_secs(12);
+
+/// What is stored at present: the load shifts between kinds, as classes and timers are to follow.
+#[derive(Debug, Clone, Copy)]
+enum Phase {
+    /// Most are small, some are received and sent in pieces; a quarter lives for seconds.
+    Mixed,
+    /// Counters and flags, few of which end soon.
+    Small,
+    /// Pages and fragments, half of which last a second or two.
+    Fleeting,
+    /// Documents and pictures, which end between a minute and a month from now.
+    Large,
+}
+
+impl Phase {
+    const ALL: [Phase; 4] = [Phase::Mixed, Phase::Small, Phase::Fleeting, Phase::Large];
+
+    /// The length of a value.
+    fn size(self, rng: &mut Rng) -> usize {
+        HEAD + match (self, rng.below(1000)) {
+            (Phase::Mixed, 0..5) => (64 << 10) + rng.below(834_000),
+            (Phase::Mixed, 5..50) => (4 << 10) + rng.below(60 << 10),
+            (Phase::Mixed, 50..300) => 500 + rng.below(3500),
+            (Phase::Mixed, _) => rng.below(500),
+            (Phase::Small, _) => rng.below(80),
+            (Phase::Fleeting, _) => 1000 + rng.below(11_000),
+            (Phase::Large, 0..20) => (64 << 10) + rng.below(834_000),
+            (Phase::Large, _) => (12 << 10) + rng.below(50 << 10),
+        }
+    }
+
+    /// Seconds it lives; 0: for ever.
+    fn ttl(self, rng: &mut Rng) -> usize {
+        let (ending, shortest, longest) = match self {
+            Phase::Mixed => (25, 1, 5),
+            Phase::Small => (5, 1, 30),
+            Phase::Fleeting => (50, 1, 2),
+            Phase::Large => (60, 60, 30 * 86_400),
+        };
+        let ends = rng.below(100) < ending;
+        if ends { shortest + rng.below(longest - shortest + 1) } else { 0 }
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::load::{COMMON, COMMON_KEYS, key_id, key_name};
 use super::value::block;
-use super::{Shared, load_size};
+use super::{Phase, Shared};
 use crate::common::{Client, Rng};
 
 /// Connections one of them keeps open in a bad state.
@@ -47,7 +47,8 @@ fn misbehave(mut client: Client, rng: &mut Rng, seq: u64) -> (Client, bool) {
     match rng.below(6) {
         // A value that ends too soon.
         0 | 1 => {
-            let len = if rng.one_in(2) { load_size(rng) } else { 100_000 + rng.below(800_000) };
+            let len =
+                if rng.one_in(2) { Phase::Mixed.size(rng) } else { 100_000 + rng.below(800_000) };
             let value = block(key_id(COMMON, n), seq, len);
             let head = format!("set {name} 7 0 {len}\r\n");
             let cut = rng.below(len + 2);

@@ -151,6 +151,27 @@ fn a_run_of_lookups_is_answered_as_its_requests_one_by_one() {
 
 /// The own buffer of the first set is filled to its last byte, and the rest of what it holds is too
 /// short to be moved at once.
+/// The run may end where the output is full, and something else follows, or nothing.
+#[test]
+fn a_run_of_lookups_may_end_where_the_output_is_full() {
+    let len = 40_000;
+    for behind in ["", "version\r\n"] {
+        for gets in 1..=2 * OUTPUT_MARK / len + 2 {
+            let mut asked = set("k", len);
+            let mut answered = b"STORED\r\n".to_vec();
+            for _ in 0..gets {
+                asked.extend(b"get k\r\n");
+                answered.extend([hit("k", len), b"END\r\n".to_vec()].concat());
+            }
+            asked.extend(behind.as_bytes());
+            if !behind.is_empty() {
+                answered.extend(b"VERSION 1.6.45\r\n");
+            }
+            assert!(world().hear(&asked, usize::MAX, 50_000) == answered, "{gets}, {behind:?}");
+        }
+    }
+}
+
 #[test]
 fn a_set_behind_a_set_finds_room_wherever_the_first_one_ends() {
     for len in [20_000, 33_000, 40_000, 60_000] {
