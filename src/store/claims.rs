@@ -8,8 +8,8 @@
 //! `T × chunk size`, and a page goes from the class that keeps them longest to one that keeps them
 //! for clearly less. Whole sizes would trade too many misses of large items for a few of small
 //! ones while a workload shifts; [`SIZE_POWER`] tempers them, and won on the traces. Misses there,
-//! and bytes missed, beside those at ⅔, of 44 rows of the replay in process (two traces and ten made
-//! workloads, at four sizes most; with 1.0, of sixteen of them):
+//! and bytes missed, beside those at ⅔, of 44 rows of the replay in process: two traces and ten
+//! made workloads, at four sizes most (with 1.0, of sixteen of them):
 //!
 //! | power | misses, mean | worst row | bytes, mean | worst row |
 //! |---|---|---|---|---|
@@ -42,10 +42,10 @@ const PRESSING: f64 = 4.0;
 /// Evictions, at least, before a window is halved.
 const WINDOW_MIN: u64 = 32;
 /// Chunks of a page that is to move looked at in one eviction, at least: at some 700 ns to evict
-/// one item and move another into its place, 12 microseconds. For larger items more, as many as
-/// one of them has room for,
+/// one item and move another into its place, 12 microseconds. For larger items it is as many as one
+/// of them has room for.
 const CHUNKS: usize = 16;
-/// but no more than so many: 45 microseconds.
+/// But never more than this: 45 microseconds.
 const CHUNKS_MAX: usize = 64;
 /// Pages looked at for one of a class.
 const LOOKS: usize = 256;
