@@ -4,42 +4,38 @@
 /// never faults.
 #[inline(always)]
 pub fn prefetch(address: usize) {
+    prefetch_to::<false>(address);
+}
+
+/// The same, no closer than the core's large cache: for what is not wanted at once, or is much.
+#[inline(always)]
+pub fn prefetch_far(address: usize) {
+    prefetch_to::<true>(address);
+}
+
+#[inline(always)]
+fn prefetch_to<const FAR: bool>(address: usize) {
     if cfg!(feature = "no-prefetch") {
         return;
     }
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     // SAFETY: a prefetch is a hint; it neither faults nor changes architectural state.
     unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(address as *const i8);
+        use std::arch::x86_64::{_MM_HINT_T0, _MM_HINT_T1, _mm_prefetch};
+        match FAR {
+            false => _mm_prefetch::<_MM_HINT_T0>(address as *const i8),
+            true => _mm_prefetch::<_MM_HINT_T1>(address as *const i8),
+        }
     }
     #[cfg(all(target_arch = "aarch64", not(miri)))]
     // SAFETY: as above; PRFM is a hint.
     unsafe {
-        std::arch::asm!("prfm pldl1keep, [{0}]", in(reg) address,
-            options(nostack, preserves_flags, readonly));
-    }
-    #[cfg(any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
-    let _ = address;
-}
-
-/// The same, no closer than the core's large cache: for what is not wanted at once, or is much.
-#[inline(always)]
-pub fn prefetch_far(address: usize) {
-    if cfg!(feature = "no-prefetch") {
-        return;
-    }
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
-    // SAFETY: as above.
-    unsafe {
-        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T1>(address as *const i8);
-    }
-    #[cfg(all(target_arch = "aarch64", not(miri)))]
-    // SAFETY: as above.
-    unsafe {
-        std::arch::asm!("prfm pldl2keep, [{0}]", in(reg) address,
-            options(nostack, preserves_flags, readonly));
+        match FAR {
+            false => std::arch::asm!("prfm pldl1keep, [{0}]", in(reg) address,
+                options(nostack, preserves_flags, readonly)),
+            true => std::arch::asm!("prfm pldl2keep, [{0}]", in(reg) address,
+                options(nostack, preserves_flags, readonly)),
+        }
     }
     #[cfg(any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
     let _ = address;
