@@ -54,6 +54,25 @@ const DIFFERENCES: [Difference; 6] = [
     },
 ];
 
+/// Looking at a number beyond 2^63 memcached 1.6.18 searches for a minus sign, to the next NUL,
+/// wherever that is: what lay in the memory before decides whether it finds a number.
+fn looks_behind_a_number(talk: &Talk, ours: &Heard, theirs: &Heard) -> bool {
+    let differs = ours.answers.iter().zip(&theirs.answers).find(|(ours, theirs)| ours != theirs);
+    let Some((ours, theirs)) = differs else { return false };
+    let said = talk.packets.get(ours.opaque as usize);
+    let Some(Step::Say(packet) | Step::WithCas(packet)) = said else { return false };
+    let number = |bytes: Option<&[u8]>| {
+        bytes.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes)
+    };
+    let (delta, result) = (number(packet.extras.get(..8)), number(Some(&ours.value)));
+    let before = match packet.opcode & 0x0f {
+        0x05 => result.wrapping_sub(delta),
+        0x06 => result.saturating_add(delta),
+        _ => return false,
+    };
+    (ours.status, theirs.status) == (0, 0x06) && before >= 1 << 63
+}
+
 /// One answer, that of a packet whose lengths are wrong.
 fn refuses(answers: &[Answer]) -> bool {
     matches!(statuses(answers)[..], [0x04 | 0x81])
@@ -124,7 +143,7 @@ fn slabd_and_memcached_answer_alike_in_binary() {
     let first = number("SLABD_DIFFERENTIAL_SEED").unwrap_or(1);
     println!("{count} conversations from SLABD_DIFFERENTIAL_SEED={first}");
     let mut met = [0; DIFFERENCES.len()];
-    let (mut failures, mut resets) = (Vec::new(), 0);
+    let (mut failures, mut resets, mut behind) = (Vec::new(), 0, 0);
     for seed in first..first + count {
         let mut last = None;
         let alike = (0..ROUNDS).any(|round| {
@@ -142,6 +161,7 @@ fn slabd_and_memcached_answer_alike_in_binary() {
         let (talk, ours, theirs) = last.expect("played");
         match explanation(&talk, &ours, &theirs) {
             Some(difference) => met[difference] += 1,
+            None if looks_behind_a_number(&talk, &ours, &theirs) => behind += 1,
             None => failures.push(complaint(seed, &talk, &ours, &theirs)),
         }
         if failures.len() >= 8 {
@@ -151,9 +171,11 @@ fn slabd_and_memcached_answer_alike_in_binary() {
     for (difference, met) in DIFFERENCES.iter().zip(met) {
         println!("{met:8} {}", difference.what);
     }
+    println!("{behind:8} times memcached looked behind a number");
     println!("{resets:8} resets of memcached, answers compared up to there");
     assert!(failures.is_empty(), "\n{}", failures.join("\n"));
     let excused: usize = met.iter().sum();
+    assert!(behind <= count as usize / 500 + 1, "{behind} conversations were excused");
     assert!(excused <= count as usize / 10, "{excused} conversations were excused");
     if count >= COUNT {
         for (difference, met) in DIFFERENCES.iter().zip(met) {

@@ -103,13 +103,13 @@ impl Comparison {
         }
         // An expiry of a second or two may have come between, or the end of the conversation
         // before an answer was sent: only what happens twice, to a patient client, counts.
-        let steps = conversation.steps.len();
-        let (mut alike, mut culprit) = (0, steps);
-        while culprit - alike > 1 {
-            let middle = (alike + culprit) / 2;
-            let (_, ours, theirs) = self.play_both(seed, middle, true);
-            *(if self.alike(&ours, &theirs) { &mut alike } else { &mut culprit }) = middle;
-        }
+        // Step by step, and not by halves: a reset in the middle of a conversation hides what
+        // differed before it, and whether there is one depends on the moment.
+        let differs = |steps: &usize| {
+            let (_, ours, theirs) = self.play_both(seed, *steps, true);
+            !self.alike(&ours, &theirs)
+        };
+        let culprit = (1..=conversation.steps.len()).find(differs)?;
         let (conversation, ours, theirs) = self.play_both(seed, culprit, true);
         if self.alike(&ours, &theirs) {
             return None;

@@ -8,7 +8,7 @@ pub type Predicate = fn(&[u8]) -> bool;
 
 /// A predicate by the name that `differences.txt` uses.
 pub fn predicate(name: &str) -> Option<Predicate> {
-    let known: [(&str, Predicate); 40] = [
+    let known: [(&str, Predicate); 41] = [
         ("too-few-words", |step| any(step, too_few_words)),
         ("short-line", |step| step.split_inclusive(|&b| b == b'\n').any(|line| line.len() < 4)),
         ("leading-space", |step| any(step, |line| line.starts_with(b" "))),
@@ -20,6 +20,7 @@ pub fn predicate(name: &str) -> Option<Predicate> {
         ("delete-noreply", |step| any(step, |line| words(line) == [&b"delete"[..], b"noreply"])),
         ("verbosity", |step| any(step, |line| is(line, &[b"verbosity"]))),
         ("arith-delta", |step| any(step, |line| is(line, &[b"incr", b"decr"]))),
+        ("huge-number", |step| step.split(|b| !b.is_ascii_digit()).any(|word| word.len() >= 19)),
         ("touch-number", |step| any(step, |line| is(line, &[b"touch", b"gat", b"gats"]))),
         ("unknown-noreply", |step| any(step, |line| words(line).last() == Some(&&b"noreply"[..]))),
         ("http", |step| any(step, |line| line.windows(5).any(|part| part == b"HTTP/"))),

@@ -35,7 +35,11 @@ fn parse(line: &'static str) -> Rule {
     };
     let request =
         requests::predicate(request).unwrap_or_else(|| panic!("no predicate {request}: {line}"));
-    Rule { name, met: 0, may_rest: false, request, earlier, theirs, ours }
+    let (name, may_rest) = match name.strip_suffix('?') {
+        Some(name) => (name, true),
+        None => (name, false),
+    };
+    Rule { name, met: 0, may_rest, request, earlier, theirs, ours }
 }
 
 impl Rule {
