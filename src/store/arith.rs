@@ -19,11 +19,15 @@ impl Shard {
             return Counted::NotFound;
         };
         let header = self.header(id);
-        if header.is(state::CHAINED) || header.value_len() == 0 {
+        let chained = header.is(state::CHAINED);
+        if !chained && header.value_len() == 0 {
             return Counted::NonNumeric;
         }
         if args.compare.is_some_and(|cas| cas != self.cas(id)) {
             return Counted::Exists;
+        }
+        if chained {
+            return Counted::NonNumeric; // no number is so long
         }
         let (at, len) = (header.value_offset(), header.value_len());
         let Some(number) = parse_number(self.slabs.arena.bytes(id, at, len)) else {

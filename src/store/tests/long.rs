@@ -24,6 +24,21 @@ fn an_uploaded_value_appears_when_committed_and_not_before() {
     assert_eq!(d.store.stats(d.now).upload_bytes, 0);
 }
 
+/// As short ones do (PROTOCOL 1.6).
+#[test]
+fn a_long_value_is_compared_before_it_is_no_number() {
+    let d = Driver::new(64 << 20);
+    for value in [&b"x"[..], &pattern(70_000, 3)] {
+        assert!(is_stored(d.set("k", value)));
+        let arith = |compare| {
+            let args = ArithArgs { compare: Some(compare), ..d.arith_args("k", 1) };
+            d.store.session().arith(&args, d.now)
+        };
+        assert_eq!(arith(d.cas("k") + 1), Counted::Exists, "{}", value.len());
+        assert_eq!(arith(d.cas("k")), Counted::NonNumeric, "{}", value.len());
+    }
+}
+
 #[test]
 #[cfg_attr(miri, ignore = "needs more memory than there is under miri")]
 fn unfinished_uploads_do_not_keep_others_from_storing() {
