@@ -172,7 +172,13 @@ const CONNECTIONS: &[Row] = &[
 const COMMANDS: &[Row] = &[
     (Opt::EnableShutdown, 'A', "enable-shutdown", "", "allow the command shutdown"),
     (Opt::DisableFlushAll, 'F', "disable-flush-all", "", "refuse the command flush_all"),
-    (Opt::DisableDumping, 'X', "disable-dumping", "", "refuse stats cachedump and stats detail"),
+    (
+        Opt::DisableDumping,
+        'X',
+        "disable-dumping",
+        "",
+        "refuse stats cachedump, stats detail, metadump and mgdump",
+    ),
     (Opt::DisableWatch, 'W', "disable-watch", "", "refuse the command watch"),
     (
         Opt::Delimiter,
@@ -307,6 +313,9 @@ fn command() -> Command {
     command
 }
 
+/// Behind memcached's two lines.
+const HINT: &str = " -- -h lists the options";
+
 /// clap's complaint in getopt's words, as memcached prints it.
 fn explain(program: &str, words: &[OsString], error: &clap::Error) -> ConfigError {
     let context = |kind| match error.get(kind) {
@@ -341,7 +350,7 @@ fn explain(program: &str, words: &[OsString], error: &clap::Error) -> ConfigErro
         }
         _ => error.render().to_string().lines().next().unwrap_or_default().to_owned(),
     };
-    ConfigError::new(1, format!("{program}: {complaint}\nIllegal argument \"?\""))
+    ConfigError::new(1, format!("{program}: {complaint}\nIllegal argument \"?\"\n{HINT}"))
 }
 
 /// The long names that `prefix` may stand for.

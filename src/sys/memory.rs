@@ -82,7 +82,7 @@ impl Region {
     fn populate(&self) -> io::Result<()> {
         if let Some(available) = available_memory().filter(|&available| available < self.len) {
             let (asked, there) = (self.len >> 20, available >> 20);
-            let text = format!("{asked} MiB are to be taken at once, {there} MiB are available");
+            let text = format!("-L is to take {asked} MiB at once, {there} MiB are available");
             return Err(io::Error::new(io::ErrorKind::OutOfMemory, text));
         }
         self.populate_part(0, self.len)

@@ -92,9 +92,7 @@ impl Builder {
             Opt::EnableSasl => config.sasl = true,
             Opt::AuthFile => config.auth_file = Some(file(&name, flag)?),
             Opt::MemoryFile => return Err(unsupported("-e (restartable memory)")),
-            Opt::MemoryLimit => {
-                config.store.limit_bytes = (whole(MEMORY_MIB, "")? as u64) << 20;
-            }
+            Opt::MemoryLimit => config.store.limit_bytes = memory_limit(text)?,
             Opt::MaxItemSize => config.store.item_size_max = item_size(text)?,
             Opt::GrowthFactor => config.store.growth_factor = growth_factor(text)?,
             Opt::MinSize => {
@@ -392,6 +390,13 @@ fn item_size(text: &str) -> Result<u64, ConfigError> {
     }
 }
 
+/// -m, in bytes.
+fn memory_limit(text: &str) -> Result<u64, ConfigError> {
+    let allowed = format!("MiB, from {} to {}", MEMORY_MIB.start(), MEMORY_MIB.end());
+    let mib = number::whole("-m", text, MEMORY_MIB, "");
+    mib.map(|mib| (mib as u64) << 20).map_err(|error| error.about("-m", text, &allowed))
+}
+
 fn growth_factor(text: &str) -> Result<f64, ConfigError> {
     number::fraction(text).filter(|factor| *factor > 1.0).ok_or_else(|| {
         let allowed = "a number above 1, such as 1.25";
@@ -432,7 +437,7 @@ impl Config {
             );
             let given = (total >> 20).to_string();
             return Err(ConfigError::new(EXIT_USAGE, "Too little memory").about(
-                "memory_total",
+                "-o memory_total",
                 &given,
                 &allowed,
             ));
@@ -447,18 +452,24 @@ pub fn check_sizes(store: &StoreConfig) -> Result<(), ConfigError> {
     let usage = |message: String| Err(ConfigError::new(EXIT_USAGE, message));
     let item = store.item_size_max;
     let chunk = u64::from(store.slab_chunk_max);
+    let unfit = |message: String| {
+        let allowed =
+            format!("multiples of {}k; more with a smaller -o slab_chunk_max", chunk >> 10);
+        Err(ConfigError::new(EXIT_USAGE, message).about("-I", &item.to_string(), &allowed))
+    };
     if item > store.limit_bytes / 2 {
         let message = "Cannot set item size limit higher than 1/2 of memory max.";
-        let limit = format!("at most half of -m, which is {} bytes", store.limit_bytes);
+        let half = store.limit_bytes / 2;
+        let limit = format!("at most {half}, half of -m; give a smaller -I or a larger -m");
         return Err(ConfigError::new(EXIT_USAGE, message).about("-I", &item.to_string(), &limit));
     }
     if chunk > item {
-        return usage(format!(
+        return unfit(format!(
             "slab_chunk_max (bytes: {chunk}) cannot be larger than -I (item_size_max {item})"
         ));
     }
     if !item.is_multiple_of(chunk) {
-        return usage(format!(
+        return unfit(format!(
             "-I (item_size_max: {item}) must be evenly divisible by slab_chunk_max (bytes: {chunk})"
         ));
     }

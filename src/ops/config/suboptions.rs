@@ -73,12 +73,12 @@ const HELP: &[(&str, &str, &str)] = &[
     ("udp_rate", "KIB", "KiB a second one address may be sent by UDP; 0: any (default: 1024)"),
     ("temporary_ttl", "S", "items that live at most S seconds are never evicted (default: off)"),
     ("lru_crawler", "", "free expired items in the background (default); no_lru_crawler"),
-    ("lru_maintainer", "", "segmented LRU (default); no_lru_maintainer: one flat LRU"),
-    ("hot_lru_pct", "N", "share of the hot queue, percent, 1 to 79 (default: 20)"),
-    ("warm_lru_pct", "N", "share of the warm queue, percent, 1 to 79 (default: 40)"),
-    ("hot_max_factor", "F", "oldest hot item, as part of the cold queue's age (default: 0.2)"),
-    ("warm_max_factor", "F", "oldest warm item, as part of the cold queue's age (default: 2.0)"),
-    ("hashpower", "N", "start with an index for 2^N items, 12 to 32 (default: 16)"),
+    ("lru_maintainer", "", "queues by use (default); no_lru_maintainer: one flat LRU"),
+    ("hot_lru_pct", "N", "memcached's queues; share of the hot one, percent, 1 to 79 (20)"),
+    ("warm_lru_pct", "N", "memcached's queues; share of the warm one, percent, 1 to 79 (40)"),
+    ("hot_max_factor", "F", "with them: oldest hot item, as part of the cold queue's age (0.2)"),
+    ("warm_max_factor", "F", "with them: oldest warm item, as part of the cold queue's age (2.0)"),
+    ("hashpower", "N", "start with an index for 2^N items, 12 to 32 (default: small; it grows)"),
     ("slab_sizes", "A-B-C", "explicit chunk sizes in bytes, instead of -f"),
     ("slab_chunk_max", "KIB", "largest chunk, 1 to 1024 KiB; 32 at most is used (default: 512)"),
     ("slab_reassign", "", "pages may move between classes (default); no_slab_reassign"),
@@ -454,7 +454,11 @@ fn unknown(sub: Sub<'_>) -> ConfigError {
     if sub.name == "slab_automove_freeratio" {
         return unsupported("-o slab_automove_freeratio (external storage)");
     }
-    ConfigError::new(EXIT_FAILURE, format!("Illegal suboption \"{}\"", sub.text))
+    ConfigError::new(EXIT_FAILURE, format!("Illegal suboption \"{}\"", sub.text)).about(
+        "-o",
+        sub.text,
+        "no such sub-option; -h lists them",
+    )
 }
 
 fn note(config: &mut Config, sub: Sub<'_>, effect: &str) {

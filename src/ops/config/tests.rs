@@ -431,6 +431,43 @@ fn the_first_error_from_the_left_counts() {
 }
 
 #[test]
+fn what_is_wrong_names_the_unit_and_the_way_out() {
+    for (words, expected) in [
+        (&["-m", "64k"][..], " -- -m \"64k\": MiB, from 1 to 1048576"),
+        (
+            &["-m", "1"],
+            " -- -I \"1048576\": at most 524288, half of -m; give a smaller -I or a larger -m",
+        ),
+        (
+            &["-I", "1500k"],
+            " -- -I \"1536000\": multiples of 512k; more with a smaller -o slab_chunk_max",
+        ),
+        (&["-o", "bogus=1"], " -- -o \"bogus=1\": no such sub-option; -h lists them"),
+    ] {
+        let words: Vec<OsString> = ["slabd"].iter().chain(words).map(OsString::from).collect();
+        let text = invocation(&words).unwrap_err().to_string();
+        assert_eq!(text.split_once('\n').unwrap().1, expected, "{words:?}");
+    }
+}
+
+#[test]
+fn every_sub_option_of_the_help_is_in_the_example_file() {
+    let example = include_str!("../../../memcached.conf.example");
+    let help = super::suboptions::help();
+    let mut names = 0;
+    for line in help.lines().skip(1) {
+        let name = line.trim_start().split([' ', '=']).next().unwrap();
+        let given = |text: &str| {
+            text.strip_prefix("#-o ")
+                .is_some_and(|list| list.split(',').any(|sub| sub.split('=').next() == Some(name)))
+        };
+        assert!(example.lines().any(given) || name == "no_modern", "{name}");
+        names += 1;
+    }
+    assert!(names > 20, "{names}");
+}
+
+#[test]
 fn every_sub_option_has_its_line_in_the_table() {
     let source = include_str!("suboptions.rs");
     let table: Vec<&str> = source.lines().filter(|line| line.starts_with("//! ")).collect();
