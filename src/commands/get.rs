@@ -9,14 +9,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::{ClientState, Context, Next, exptime};
 use crate::protocol::limits::VALUE_IN_BUFFER_MAX;
 use crate::protocol::{Get, Keys, Reply};
+use crate::store::{BUCKETS_AHEAD, ITEMS_AHEAD};
 use crate::store::{Deadline, KeyHash, PREFETCHED, PinId, Session};
-
-/// Item headers are fetched this many keys ahead of the key being answered: about one memory
-/// latency at some 15 ns a key.
-const ITEM_AHEAD: usize = 8;
-
-/// Buckets are fetched this many keys ahead: they must be there when `ITEM_AHEAD` asks them.
-const BUCKET_AHEAD: usize = 16;
 
 /// What stays the same over the keys of one lookup.
 struct Lookup<'c, 'x> {
@@ -121,7 +115,7 @@ impl<'c, 'x> Lookup<'c, 'x> {
     }
 
     /// Answer the keys of a list from where the client stands. Keys are hashed, and their buckets
-    /// fetched, `BUCKET_AHEAD` keys before they are answered; a ring holds those in between.
+    /// fetched, `BUCKETS_AHEAD` keys before they are answered; a ring holds those in between.
     fn answer_list(
         &self,
         session: &mut Session<'_>,
@@ -137,15 +131,15 @@ impl<'c, 'x> Lookup<'c, 'x> {
             store.prefetch_bucket(hash);
             Some(Ahead { key, hash, end: keys.offset() })
         };
-        let mut ring = [Ahead { key: b"", hash: KeyHash::default(), end: 0 }; BUCKET_AHEAD];
+        let mut ring = [Ahead { key: b"", hash: KeyHash::default(), end: 0 }; BUCKETS_AHEAD];
         let mut known = 0;
-        while known < BUCKET_AHEAD
+        while known < BUCKETS_AHEAD
             && let Some(ahead) = read()
         {
             ring[known] = ahead;
             known += 1;
         }
-        for ahead in &ring[..known.min(ITEM_AHEAD)] {
+        for ahead in &ring[..known.min(ITEMS_AHEAD)] {
             session.prefetch_item(ahead.hash, false);
         }
         // Of keys that are asked for together, the values are often alike.
@@ -154,13 +148,13 @@ impl<'c, 'x> Lookup<'c, 'x> {
             if at == known {
                 break;
             }
-            let Ahead { key, hash, end } = ring[at % BUCKET_AHEAD];
+            let Ahead { key, hash, end } = ring[at % BUCKETS_AHEAD];
             if let Some(ahead) = read() {
-                ring[at % BUCKET_AHEAD] = ahead;
+                ring[at % BUCKETS_AHEAD] = ahead;
                 known += 1;
             }
-            if at + ITEM_AHEAD < known {
-                session.prefetch_item(ring[(at + ITEM_AHEAD) % BUCKET_AHEAD].hash, long);
+            if at + ITEMS_AHEAD < known {
+                session.prefetch_item(ring[(at + ITEMS_AHEAD) % BUCKETS_AHEAD].hash, long);
             }
             let before = reply.len();
             if let Some(pin) = self.answer::<LISTED>(session, key, hash, &mut reply) {

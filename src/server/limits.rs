@@ -72,12 +72,6 @@ pub(super) const TURN_REQUESTS_MAX: usize = 256;
 /// Bytes of requests of one connection in one turn; one value at least must fit.
 pub(super) const TURN_BYTES_MAX: usize = 64 << 10;
 
-/// How many lookups ahead an index bucket is prefetched; the item follows at half the distance.
-/// Eight cache misses in flight are what one core keeps going.
-pub(super) const BUCKETS_AHEAD: usize = 16;
-/// See [`BUCKETS_AHEAD`].
-pub(super) const ITEMS_AHEAD: usize = 8;
-
 /// Replies a connection may owe its reader: above, it is not read nor executed.
 pub(super) const OUTPUT_MARK: usize = 256 << 10;
 

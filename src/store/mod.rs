@@ -75,7 +75,7 @@ pub use operands::{
 use pages::PagePool;
 pub use session::Session;
 use shard::{Parts, Shard};
-pub use slab::PREFETCHED;
+pub use slab::{BUCKETS_AHEAD, ITEMS_AHEAD, PREFETCHED};
 pub use spent::{ClassSpent, Spent};
 pub use stats::{ClassStats, StoreStats, VerbMisses};
 

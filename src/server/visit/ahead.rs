@@ -1,7 +1,6 @@
 //! Prefetches that run ahead of a visit, over the keys of all connections whose steps are planned.
 
-use crate::server::limits::{BUCKETS_AHEAD, ITEMS_AHEAD};
-use crate::store::{KeyHash, Session, Store};
+use crate::store::{BUCKETS_AHEAD, ITEMS_AHEAD, KeyHash, Session, Store};
 
 /// What was asked for already.
 pub(super) struct Ahead<'v> {
