@@ -6,8 +6,8 @@
 
 use std::num::NonZeroU64;
 
+use super::frame::Frame;
 use super::limits::{KEY_MAX, META_TOKENS_MAX, OPAQUE_MAX, VALUE_LEN_MAX};
-use super::text::Frame;
 use super::token::{self, Words, find_space, skip_spaces};
 use super::{Arith, Body, ClientError, Command, Delete, Direction, Fetch, Flags, Parsed};
 use super::{Set, SetMode, Style, Vivify, base64, flags};

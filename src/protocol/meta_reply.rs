@@ -1,8 +1,8 @@
 //! Meta commands: the answers. A code, then what the flags ask for, in their order; never a
 //! space at the end.
 
+use super::append::{Line, SHORT_MAX, append_by_call};
 use super::flags::mask;
-use super::reply::{Line, SHORT_MAX, append_by_call};
 use super::{About, Flags, Number, Plain, Shown, Status, Ttl, base64};
 
 /// Flags that add a word to the answer of a plain lookup.

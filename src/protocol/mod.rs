@@ -1,11 +1,13 @@
 //! Bytes ⇄ requests and replies. No sockets, no store, no clock: pure functions.
 
 mod admin;
+mod append;
 pub mod base64;
 mod binary;
 pub mod datagram;
 mod dump;
 mod flags;
+mod frame;
 pub mod limits;
 mod login;
 mod meta;

@@ -19,7 +19,7 @@ use super::limits::{
     UPLOAD_RATE_MIN,
 };
 use crate::commands::{Access, ClientState, Credentials, Producer};
-use crate::ops::config::Config;
+use crate::ops::config::{Config, Dialect};
 use crate::ops::counters::WorkerCounters;
 use crate::ops::watch::Watcher;
 use crate::protocol::{ClientError, KeptStyle, Protocol};
@@ -460,3 +460,12 @@ pub(super) fn retry(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<u
 
 /// How many bytes may still be drained when a connection half-closes.
 pub(super) const DRAIN: Phase = Phase::Drain(DRAIN_BYTES_MAX);
+
+/// The codec of new connections; `None`: their first byte decides.
+pub(super) fn codec(dialect: Dialect) -> Option<Protocol> {
+    match dialect {
+        Dialect::Auto => None,
+        Dialect::Text => Some(Protocol::Text),
+        Dialect::Binary => Some(Protocol::Binary),
+    }
+}

@@ -9,8 +9,8 @@ use std::array;
 use std::io::{IoSlice, IoSliceMut, Read, Write};
 
 use super::connection::{Connection, Phase, retry};
+use super::env::Env;
 use super::limits::{DIRECT_BEHIND, DIRECT_MAX, DIRECT_MIN, DIRECT_TURN_MAX};
-use super::stage::Env;
 use crate::commands::Producer;
 use crate::store::{PinRead, Received, SLICES_MAX};
 

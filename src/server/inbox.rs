@@ -13,6 +13,9 @@ use mio::{Registry, Token, Waker};
 use super::stream::Stream;
 use crate::ops::config::Dialect;
 
+/// The inbox's token in a worker's poll; places in the table of connections come from 0 up.
+pub(super) const INBOX: Token = Token(usize::MAX);
+
 /// What a worker can be told.
 #[derive(Debug)]
 pub(super) enum Message {

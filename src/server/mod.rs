@@ -16,6 +16,7 @@ mod common;
 mod connection;
 mod deadlines;
 mod direct;
+mod env;
 mod errands;
 mod inbox;
 mod limits;
@@ -147,7 +148,7 @@ impl Threads {
         let mut polls = Vec::new();
         for _ in 0..config.threads {
             let poll = Poll::new()?;
-            let (mailbox, inbox) = inbox::inbox(poll.registry(), worker::INBOX)?;
+            let (mailbox, inbox) = inbox::inbox(poll.registry(), inbox::INBOX)?;
             mailboxes.push(mailbox);
             polls.push((poll, inbox));
         }

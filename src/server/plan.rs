@@ -8,8 +8,8 @@
 use std::ops::Range;
 
 use super::connection::{Connection, Due, Phase};
+use super::env::Env;
 use super::limits::TURN_BYTES_MAX;
-use super::stage::Env;
 use crate::protocol::{
     self, Admin, Arith, Body, Command, Delete, Fetch, Parsed, Pattern, Refusal, Repeat, Request,
     Set,

@@ -11,8 +11,9 @@ use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use slab::Slab;
 
 use super::connection::Connection;
+use super::env::{Effects, Env};
 use super::limits::{OUTPUT_MARK, TURN_REQUESTS_MAX};
-use super::stage::{Effects, Env, Stage};
+use super::stage::Stage;
 use crate::ops::{config::Config, shared::Shared};
 use crate::store::Store;
 

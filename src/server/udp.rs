@@ -21,10 +21,11 @@ use slab::Slab;
 
 pub(super) use budget::Budget;
 
-use super::connection::{Connection, Phase};
+use super::connection::{Connection, Phase, codec};
+use super::env::{Effects, Env};
+use super::inbox::INBOX;
 use super::limits::{DATAGRAM_REPLY_MAX, DATAGRAM_REQUEST_MAX, DATAGRAMS_MAX};
-use super::stage::{Effects, Env, Stage};
-use super::worker::{INBOX, codec};
+use super::stage::Stage;
 use crate::ops::config::Config;
 use crate::ops::watch::Log;
 use crate::protocol::{Protocol, datagram};

@@ -19,27 +19,24 @@ use slab::Slab;
 
 use super::clock::{Limit, ticks};
 use super::common::Common;
-use super::connection::{Connection, Overdue, Phase};
+use super::connection::{Connection, Overdue, Phase, codec};
 use super::deadlines::{Entry, Wheel};
+use super::env::{Effects, Env};
 use super::errands::Errand;
-use super::inbox::{Asker, Message};
+use super::inbox::{Asker, INBOX, Message};
 use super::limits::{
     BUFFERS_HARD_MAX, BUFFERS_SOFT_MAX, DUMP_PERIOD_MS, EVENTS_MAX, OUTPUT_MARK, OUTPUT_MARK_TIGHT,
     STALLED_S, STOP_DRAIN_MS, STOP_FLUSH_MS, TURN_REQUESTS_MAX, WATCH_PERIOD_MS,
 };
-use super::stage::{Effects, Env, Stage, settle};
+use super::stage::{Stage, settle};
 use super::stream::Stream;
 use super::udp::Udp;
 use crate::commands::{self, Next};
 use crate::ops::config::Dialect;
 use crate::ops::counters::WorkerCounters;
 use crate::ops::watch::Log;
-use crate::protocol::Protocol;
 use crate::sys::signal::Signal;
 use watchers::Gone;
-
-/// The inbox's token; places in the table of connections come from 0 up.
-pub(super) const INBOX: Token = Token(usize::MAX);
 
 /// How long to sleep while a deadline is set: the wheel's seconds, less the clock's coarseness.
 const WHEEL_TICK: Duration = Duration::from_millis(500);
@@ -539,15 +536,6 @@ impl Worker {
             tokens.into_iter().for_each(|t| self.close(t, counters, Gone::Shutdown));
         }
         self.conns.is_empty()
-    }
-}
-
-/// The codec of new connections; `None`: their first byte decides.
-pub(super) fn codec(dialect: Dialect) -> Option<Protocol> {
-    match dialect {
-        Dialect::Auto => None,
-        Dialect::Text => Some(Protocol::Text),
-        Dialect::Binary => Some(Protocol::Binary),
     }
 }
 

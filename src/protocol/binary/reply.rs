@@ -2,7 +2,7 @@
 //! expected is not.
 
 use super::header::{HEADER_LEN, ReplyHeader, opcode};
-use crate::protocol::reply::append_by_call;
+use crate::protocol::append::append_by_call;
 use crate::protocol::{AuthReply, Binary, ClientError, Forbidden, Status};
 
 /// Status of a request that went well.

@@ -4,7 +4,7 @@
 //! of the tests here is meant. Words behind those a command takes are ignored, save by `slabs
 //! reassign`.
 
-use super::Frame;
+use crate::protocol::frame::Frame;
 use crate::protocol::token::{self, Words};
 use crate::protocol::{Admin, ClientError, Command, Parsed};
 use crate::protocol::{Classes, Crawler, DumpFormat, Float, Lru, LruMode, Slabs};

@@ -1,7 +1,7 @@
 //! Inputs and what becomes of them; then properties that hold for every input.
 
 use super::*;
-use crate::protocol::limits::TOKENS_MAX;
+use crate::protocol::{Body, Request, limits::TOKENS_MAX, limits::VALUE_IN_BUFFER_MAX};
 use proptest::prelude::*;
 
 fn partial(wanted: usize, scanned: usize) -> Parsed<'static> {
