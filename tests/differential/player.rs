@@ -21,14 +21,21 @@ pub struct Outcome {
     pub reset: bool,
 }
 
-/// Play the first `steps` steps. A patient client waits a little before it says that it is done:
-/// memcached drops the answers it has not sent yet if the end comes in the middle of a value.
-pub fn play(
-    address: SocketAddr,
-    conversation: &Conversation,
-    steps: usize,
-    patient: bool,
-) -> Outcome {
+/// What a client waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Nothing.
+    Hasty,
+    /// A little before it says that it is done: memcached drops the answers it has not sent yet if
+    /// the end comes in the middle of a value.
+    Patient,
+    /// So long before each step as well: memcached holds a reference to what it is still sending,
+    /// and a number with one is not written in place (PROTOCOL 1.6).
+    Slow(Duration),
+}
+
+/// Play the first `steps` steps.
+pub fn play(address: SocketAddr, conversation: &Conversation, steps: usize, pace: Pace) -> Outcome {
     let mut stream = TcpStream::connect(address).expect("the server accepts");
     stream.set_nodelay(true).expect("TCP_NODELAY");
     stream.set_read_timeout(Some(Duration::from_secs(20))).expect("timeout");
@@ -36,6 +43,11 @@ pub fn play(
     let mut pending = Vec::new();
     let mut cas = String::from("1");
     for step in &conversation.steps[..steps] {
+        if let Pace::Slow(pause) = pace {
+            say(&mut stream, &pending, conversation.cuts);
+            pending.clear();
+            std::thread::sleep(pause);
+        }
         match step {
             Step::Say(bytes) => pending.extend_from_slice(bytes),
             Step::UseCas(head, tail) => pending.extend(format!("{head}{cas}{tail}").bytes()),
@@ -51,8 +63,10 @@ pub fn play(
     }
     pending.extend_from_slice(&PADDING.repeat(PADDING_TIMES));
     say(&mut stream, &pending, conversation.cuts);
-    if patient {
-        std::thread::sleep(Duration::from_millis(1));
+    match pace {
+        Pace::Hasty => {}
+        Pace::Patient => std::thread::sleep(Duration::from_millis(1)),
+        Pace::Slow(pause) => std::thread::sleep(pause),
     }
     let _ = stream.shutdown(Shutdown::Write); // the server may have closed already
     match stream.read_to_end(&mut heard.bytes) {

@@ -3,12 +3,15 @@
 
 const STORAGE: [&[u8]; 6] = [b"set", b"add", b"replace", b"append", b"prepend", b"cas"];
 
+/// Values that are surely in one chunk of slabd's.
+const PLAIN_MAX: u64 = 32_000;
+
 /// Whether a step is of some kind.
 pub type Predicate = fn(&[u8]) -> bool;
 
 /// A predicate by the name that `differences.txt` uses.
 pub fn predicate(name: &str) -> Option<Predicate> {
-    let known: [(&str, Predicate); 41] = [
+    let known: [(&str, Predicate); 43] = [
         ("too-few-words", |step| any(step, too_few_words)),
         ("short-line", |step| step.split_inclusive(|&b| b == b'\n').any(|line| line.len() < 4)),
         ("leading-space", |step| any(step, |line| line.starts_with(b" "))),
@@ -39,6 +42,13 @@ pub fn predicate(name: &str) -> Option<Predicate> {
         ("storage", |step| any(step, storage)),
         ("shutdown", |step| any(step, |line| is(line, &[b"shutdown"]))),
         ("stats", |step| any(step, |line| is(line, &[b"stats"]))),
+        ("long-value", |step| {
+            any(step, |line| {
+                storage(line) && length(line) > PLAIN_MAX
+                    || is(line, &[b"ms"]) && number_at(line, 2) > PLAIN_MAX
+            })
+        }),
+        ("meta-past-ttl", |step| any(step, |line| flag(line, past_ttl))),
         ("meta-too-large", |step| {
             any(step, |line| is(line, &[b"ms"]) && number_at(line, 2) > 1 << 20)
         }),
@@ -133,6 +143,12 @@ fn shapely(flag: &[u8]) -> bool {
 fn odd_number(flag: &[u8]) -> bool {
     b"TNRCFJD".contains(&flag[0])
         && (!digits(&flag[1..]) || flag.len() > 10 && flag != b"D18446744073709551615")
+}
+
+/// A time to live that is a point of time, long ago.
+fn past_ttl(flag: &[u8]) -> bool {
+    let seconds = std::str::from_utf8(&flag[1..]).ok().and_then(|word| word.parse::<i64>().ok());
+    b"TN".contains(&flag[0]) && seconds.is_some_and(|seconds| !(0..=2_592_000).contains(&seconds))
 }
 
 fn plain_length(line: &[u8]) -> bool {
