@@ -68,7 +68,8 @@
 //! The last access has 16 bits, exact for nine hours and then to 64 s.
 //!
 //! **Index.** Buckets of one cache line with one-byte tags; linear hashing adds a bucket at a time,
-//! so growth is never felt.
+//! so growth is never felt; at less than four items a bucket it takes them away likewise, and what
+//! that frees is pages again.
 //!
 //! **What `-m` holds.** Pages of items; and index, deadlines and ghosts as far as they take more
 //! than a 128th of it. memcached's hash table lies outside its limit and an item's link in that

@@ -3,7 +3,8 @@
 //! A bucket is sixteen words: twelve one-byte tags (words 0..3), the link to an overflow bucket
 //! (word 3, 0: none), twelve ids (words 4..16, 0: empty). One cache line decides nearly every
 //! lookup; a miss rarely touches an item. Growth is linear hashing: bucket `split` is divided in
-//! two, `split` moves on, and when it has passed every bucket of a level the level doubles.
+//! two, `split` moves on, and when it has passed every bucket of a level the level doubles. When
+//! few items are left the last bucket is folded back into the one it came from, and so on.
 //!
 //! Invariants: a tag is 0 exactly where its id is 0; an id stands in the bucket its hash names;
 //! every bucket behind the first of a chain holds at least one id; `split <= mask`.
@@ -13,7 +14,7 @@ use std::io;
 use super::item::ItemId;
 use super::{IndexShape, KeyHash};
 use crate::sys::cpu::{equal_bytes, prefetch};
-use crate::sys::memory::{HUGE_PAGE, LazyWords, Part};
+use crate::sys::memory::{BASE_PAGE_MAX, HUGE_PAGE, LazyWords, Part};
 
 /// Words of a bucket.
 const WORDS: usize = 16;
@@ -22,6 +23,12 @@ const SLOTS: usize = 12;
 /// Items per bucket, on average, beyond which a bucket is split: at 8 of 12 few buckets overflow
 /// even just before they are split, and an item costs 8 bytes.
 const LOAD: usize = 8;
+/// Items per bucket, on average, below which buckets are folded: so far from `LOAD` that a cache
+/// whose items come and go does neither.
+const LOAD_MIN: usize = 4;
+/// Buckets whose memory is given back at a time: a quarter of a megabyte.
+const RELEASE: usize = 4096;
+const _: () = assert!((RELEASE * WORDS * 4).is_multiple_of(BASE_PAGE_MAX));
 /// Buckets of a huge page.
 const PER_HUGE: usize = HUGE_PAGE / (WORDS * 4);
 /// Buckets from which on huge pages may be worth it: behind 4 MiB, what the last one has too much
@@ -48,8 +55,13 @@ pub(super) struct Index {
     overflow_max: usize,
     /// Overflow buckets in use at present.
     overflow_live: usize,
-    /// Buckets before this one may be in huge pages, which take their memory at once.
-    huge_end: usize,
+    /// Buckets that there were at first, and always are.
+    homes_min: usize,
+    /// Buckets before this one may have memory: they are or were in use, or a huge page, which
+    /// takes its memory at once, was prepared for them.
+    touched: usize,
+    /// What a chain held, while it is put elsewhere: kept for its memory.
+    lent: Vec<(u8, ItemId)>,
 }
 
 /// The tag of a hash: never 0, which marks an empty slot.
@@ -108,7 +120,9 @@ impl Index {
             overflow_free: 0,
             overflow_max,
             overflow_live: 0,
-            huge_end: 0,
+            homes_min: 1 << level,
+            touched: 1 << level,
+            lent: Vec::with_capacity(SLOTS * CHAIN_MAX),
         })
     }
 
@@ -127,7 +141,7 @@ impl Index {
     }
     /// Bytes it takes up, room that a huge page has ahead of its buckets included.
     pub(super) fn bytes(&self) -> usize {
-        (self.homes().max(self.huge_end) + self.overflow_used) * WORDS * 4
+        (self.touched + self.overflow_used) * WORDS * 4
     }
     /// log2 of the buckets of a full level.
     pub(super) fn level(&self) -> u32 {
@@ -223,6 +237,13 @@ impl Index {
         *word = *word & !(0xff << shift) | u32::from(tag) << shift;
     }
 
+    /// Tag and id of a slot.
+    #[inline]
+    fn read(&self, at: usize, slot: usize) -> (u8, u32) {
+        let bucket = self.bucket(at);
+        ((bucket[slot / 4] >> (slot % 4 * 8)) as u8, bucket[4 + slot])
+    }
+
     fn take_overflow(&mut self) -> Option<u32> {
         let link = if self.overflow_free != 0 {
             let link = self.overflow_free;
@@ -270,8 +291,7 @@ impl Index {
         // Fill the hole from the end of the chain, so that chains shrink as they empty.
         let filler = (0..SLOTS).rfind(|&s| self.bucket(last)[4 + s] != 0);
         let filler = filler.expect("a bucket in a chain is not empty");
-        let moved = self.bucket(last)[4 + filler];
-        let tag = (self.bucket(last)[filler / 4] >> (filler % 4 * 8)) as u8;
+        let (tag, moved) = self.read(last, filler);
         self.write(at, slot, tag, moved);
         self.write(last, filler, 0, 0);
         if self.bucket(last)[4..].iter().all(|&word| word == 0) {
@@ -298,9 +318,9 @@ impl Index {
     }
 
     /// Visit the items of one bucket, and say where the next one begins. A walk begins at 0 and
-    /// ends at [`Index::WALK_END`]; buckets may be split meanwhile. Positions are hashes read
-    /// from their lowest bit on: in that order the two halves of a split bucket stand where it
-    /// stood, so that a walk comes by every hash once, however the index grows.
+    /// ends at [`Index::WALK_END`]; buckets may be split meanwhile, but none folded. Positions are
+    /// hashes read from their lowest bit on: in that order the two halves of a split bucket stand
+    /// where it stood, so that a walk comes by every hash once, however the index grows.
     pub(super) fn walk(&self, position: u64, mut visit: impl FnMut(ItemId)) -> u64 {
         debug_assert!(position < Self::WALK_END, "a walk that has ended goes no further");
         let low = (position as u32).reverse_bits();
@@ -336,7 +356,7 @@ impl Index {
     /// The huge page that is near, to be prepared.
     pub(super) fn huge_page_ahead(&mut self) -> Part {
         let next = self.homes() + PER_HUGE / AHEAD;
-        self.huge_end = next + PER_HUGE;
+        self.touched = next + PER_HUGE;
         self.words.part(next * WORDS, PER_HUGE * WORDS)
     }
 
@@ -348,35 +368,89 @@ impl Index {
         address_of: impl Fn(ItemId) -> usize,
     ) {
         let IndexShape { mask, split } = self.shape;
-        let old = split as usize;
-        let mut ids = [0; SLOTS * CHAIN_MAX];
-        let mut count = 0;
-        let mut at = Some(old);
-        while let Some(bucket) = at {
-            for &word in &self.bucket(bucket)[4..] {
-                if let Some(id) = ItemId::from_bits(word) {
-                    prefetch(address_of(id));
-                    ids[count] = word;
-                    count += 1;
-                }
-            }
-            at = self.follow(bucket);
-        }
-        while let Some((before, last)) = self.last_of_chain(old) {
-            self.free_overflow(before, last);
-        }
-        *self.bucket_mut(old) = [0; WORDS];
+        let chain = self.empty_chain(split as usize, |id| prefetch(address_of(id)));
         self.shape = match split == mask {
             true => IndexShape { mask: mask << 1 | 1, split: 0 },
             false => IndexShape { mask, split: split + 1 },
         };
-        for id in ids[..count].iter().filter_map(|&word| ItemId::from_bits(word)) {
+        self.touched = self.touched.max(self.homes());
+        for &(_, id) in &chain {
             let hash = hash_of(id);
             // The two buckets need no more overflow buckets than the one had, plus what just
             // came free: this cannot fail.
             let placed = self.place(self.home(hash), tag(hash), id);
             assert!(placed, "index: a split bucket finds room");
         }
+        self.lent = chain;
+    }
+
+    /// Take everything out of a chain, with its tags. The vector is lent: put it back.
+    fn empty_chain(&mut self, home: usize, visit: impl Fn(ItemId)) -> Vec<(u8, ItemId)> {
+        let mut chain = std::mem::take(&mut self.lent);
+        chain.clear();
+        let mut at = Some(home);
+        while let Some(bucket) = at {
+            for slot in 0..SLOTS {
+                let (tag, word) = self.read(bucket, slot);
+                if let Some(id) = ItemId::from_bits(word) {
+                    visit(id);
+                    chain.push((tag, id));
+                }
+            }
+            at = self.follow(bucket);
+        }
+        while let Some((before, last)) = self.last_of_chain(home) {
+            self.free_overflow(before, last);
+        }
+        *self.bucket_mut(home) = [0; WORDS];
+        chain
+    }
+
+    /// Fewer items than so many buckets are for: the last one wants to be folded.
+    #[inline]
+    pub(super) fn wants_folding(&self) -> bool {
+        let buckets = self.homes();
+        self.items < buckets * LOAD_MIN && buckets > self.homes_min
+    }
+
+    /// Put the items of the last bucket back into the one it was split from. `false`: there is no
+    /// room for that now, and nothing was done. No [walk](Index::walk) may be under way.
+    pub(super) fn fold(&mut self) -> bool {
+        let last = self.homes() - 1;
+        let parent = last & !(1 << last.ilog2());
+        // As many overflow buckets as the last one had will do, and one more.
+        let fits = self.chain_len(last) + self.chain_len(parent) <= CHAIN_MAX;
+        if !fits || self.overflow_live == self.overflow_max {
+            return false;
+        }
+        let chain = self.empty_chain(last, |_| ());
+        let IndexShape { mask, split } = self.shape;
+        self.shape = match split {
+            0 => IndexShape { mask: mask >> 1, split: mask >> 1 },
+            _ => IndexShape { mask, split: split - 1 },
+        };
+        for &(tag, id) in &chain {
+            let placed = self.place(parent, tag, id);
+            assert!(placed, "index: a folded bucket finds room");
+        }
+        self.lent = chain;
+        self.give_back();
+        true
+    }
+
+    /// Give memory back behind the last bucket, if there is enough of it.
+    fn give_back(&mut self) {
+        let from = self.homes().next_multiple_of(RELEASE);
+        if self.touched >= from + RELEASE {
+            let to = self.touched.next_multiple_of(RELEASE).min(self.buckets_max);
+            self.words.release(from * WORDS..to * WORDS);
+            self.touched = from;
+        }
+    }
+
+    /// Buckets of a chain.
+    fn chain_len(&self, home: usize) -> usize {
+        std::iter::successors(Some(home), |&at| self.follow(at)).count()
     }
 
     /// Every id with the bucket that holds its chain, for `check.rs`.
@@ -385,8 +459,7 @@ impl Index {
             let mut at = Some(home);
             while let Some(bucket) = at {
                 for slot in 0..SLOTS {
-                    let word = self.bucket(bucket)[4 + slot];
-                    let tag = (self.bucket(bucket)[slot / 4] >> (slot % 4 * 8)) as u8;
+                    let (tag, word) = self.read(bucket, slot);
                     assert_eq!(word == 0, tag == 0, "index: an empty slot has no tag");
                     if let Some(id) = ItemId::from_bits(word) {
                         visit(home, tag, id);
@@ -407,107 +480,4 @@ impl Index {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::hash::KeyHasher;
-    use std::collections::HashMap;
-
-    fn hash(n: u64) -> KeyHash {
-        KeyHash(
-            n.wrapping_mul(0x9e37_79b9_7f4a_7c15)
-                .rotate_left(31)
-                .wrapping_mul(0xd134_2543_de82_ef95),
-        )
-    }
-    fn id(n: u32) -> ItemId {
-        ItemId::from_bits(n + 8192).unwrap()
-    }
-
-    #[test]
-    fn it_agrees_with_a_hash_map_through_growth_and_removal() {
-        let rounds = if cfg!(miri) { 300 } else { 30_000 };
-        let mut index = Index::new(rounds as usize, 1).unwrap();
-        let mut model: HashMap<u64, u32> = HashMap::new();
-        let by_id = |i: ItemId| hash(u64::from(i.bits() - 8192));
-        for n in 0..rounds {
-            assert!(index.insert(hash(n), id(n as u32)));
-            model.insert(n, n as u32);
-            if n % 3 == 0 {
-                let gone = n / 2;
-                if model.remove(&gone).is_some() {
-                    index.remove(hash(gone), id(gone as u32));
-                }
-            }
-            while index.wants_growth() {
-                index.grow(by_id, |_| 0);
-            }
-        }
-        assert_eq!(index.len(), model.len());
-        for n in 0..rounds {
-            let found = index.candidates(hash(n)).find(|&i| i == id(n as u32));
-            assert_eq!(found.is_some(), model.contains_key(&n), "{n}");
-        }
-        let mut seen = 0;
-        index.for_each(|home, tag, i| {
-            assert!(index.agrees(home, tag, by_id(i)));
-            seen += 1;
-        });
-        assert_eq!(seen, model.len());
-    }
-
-    #[test]
-    #[cfg_attr(miri, ignore = "minutes in an interpreter")]
-    fn a_full_index_refuses_and_keeps_what_it_has() {
-        let mut index = Index::new(1, 0).unwrap();
-        let same = KeyHash(0);
-        let mut held = 0;
-        while index.insert(same, id(held)) {
-            held += 1;
-        }
-        assert!(held >= SLOTS as u32);
-        assert!((0..held).all(|n| index.candidates(same).find(|&i| i == id(n)).is_some()));
-        (0..held).for_each(|n| index.remove(same, id(n)));
-        assert_eq!((index.len(), index.overflow_live), (0, 0));
-        assert!(index.insert(same, id(1)));
-    }
-
-    /// Keys as flooders and ordinary programs choose them, all alike but for a few bytes: with the
-    /// seeded hash a chain is never much longer than the load explains.
-    #[test]
-    #[cfg_attr(miri, ignore = "takes minutes under miri")]
-    fn chains_stay_short_for_keys_that_look_alike() {
-        let count: u32 = if cfg!(miri) { 500 } else { 30_000 };
-        let names: [fn(u32) -> String; 4] = [
-            |n| format!("user:session:{n}"),
-            |n| format!("{}{n}", "a".repeat(240)),
-            |n| format!("{n}{}", "z".repeat(240)),
-            |n| format!("{n:0250b}"),
-        ];
-        for (seed, name) in names.iter().flat_map(|name| [(0, name), (9, name)]) {
-            let hasher = KeyHasher::new(Some(seed));
-            let hash_of = |n: u32| hasher.hash(name(n).as_bytes());
-            let mut index = Index::new(count as usize, 2).unwrap();
-            for n in 0..count {
-                assert!(index.insert(hash_of(n), id(n)));
-                while index.wants_growth() {
-                    index.grow(|i| hash_of(i.bits() - 8192), |_| 0);
-                }
-            }
-            // Per home bucket: eight on average, and hardly ever four times that.
-            let mut lengths = HashMap::new();
-            index.for_each(|home, _, _| *lengths.entry(home).or_insert(0) += 1);
-            let longest = lengths.into_values().max().unwrap_or(0);
-            assert!(longest <= 4 * LOAD, "{longest} ids in a chain, {} keys, seed {seed}", name(1));
-        }
-    }
-
-    #[test]
-    fn replace_changes_the_id_in_place() {
-        let mut index = Index::new(100, 2).unwrap();
-        assert!(index.insert(hash(1), id(1)));
-        index.replace(hash(1), id(1), id(2));
-        assert_eq!(index.candidates(hash(1)).next(), Some(id(2)));
-        assert_eq!(index.peek(hash(1)), Some(id(2)));
-        assert_eq!(index.peek(hash(2)), None);
-    }
-}
+mod tests;

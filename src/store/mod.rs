@@ -505,12 +505,16 @@ impl Store {
     /// Background work on every shard, each under its lock for a fraction of a millisecond. To be
     /// called about ten times a second. `true`: call `clean` before long, there is more to do.
     pub fn maintain(&self, now: Seconds) -> bool {
-        self.upkeep(|shard| shard.maintain(now))
+        self.upkeep(|shard| shard.maintain(now) | self.fold(shard))
     }
     /// The part of it that there can be much of: freeing what is dead, as `maintain` does. To be
     /// called again after a pause (the lock is not fair) while the answer is `true`.
     pub fn clean(&self, now: Seconds) -> bool {
-        self.upkeep(|shard| shard.clean(now))
+        self.upkeep(|shard| shard.clean(now) | self.fold(shard))
+    }
+    /// A dump that has begun to walk this index did so under its lock: it is counted by now.
+    fn fold(&self, shard: &mut Shard) -> bool {
+        self.dumps.load(Ordering::Relaxed) == 0 && shard.fold_index()
     }
     /// Have memory there before it is first used (see `pages.rs`): for a thread of its own, again
     /// and again, which sleeps meanwhile. `false`: no longer.

@@ -3,11 +3,15 @@
 //! Under miri the allocator stands in for the kernel.
 
 use std::io;
+use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
 /// Huge pages are this large on x86-64 and (with 4 KiB base pages) on aarch64.
 pub const HUGE_PAGE: usize = 2 << 20;
+
+/// Ordinary pages are never larger than this (aarch64 may be built with so large ones).
+pub const BASE_PAGE_MAX: usize = 64 << 10;
 
 /// How a region is backed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -254,6 +258,15 @@ impl LazyWords {
     pub fn address(&self) -> usize {
         self.region.base.as_ptr() as usize
     }
+    /// Set a range of words to 0 and give its memory back to the system. Both ends are multiples of
+    /// [`BASE_PAGE_MAX`], for the kernel would round them otherwise.
+    pub fn release(&mut self, words: Range<usize>) {
+        assert!(words.start <= words.end && words.end <= self.words, "words that are there");
+        let (offset, len) = (words.start * 4, words.len() * 4);
+        assert!(offset.is_multiple_of(BASE_PAGE_MAX) && len.is_multiple_of(BASE_PAGE_MAX));
+        // SAFETY: inside the region; `&mut self` is the only access, and zero is a valid word.
+        unsafe { self.region.release(offset, len) };
+    }
 }
 
 impl std::ops::Deref for LazyWords {
@@ -301,6 +314,18 @@ mod tests {
         .join()
         .unwrap();
         assert_eq!(words.iter().filter(|&&word| word != 0).collect::<Vec<_>>(), [&7]);
+    }
+
+    #[test]
+    fn released_words_are_zero_and_their_neighbours_stay() {
+        let page = BASE_PAGE_MAX / 4;
+        let mut words = LazyWords::new(4 * page).unwrap();
+        words.fill(7);
+        words.release(page..3 * page);
+        assert!(words[page..3 * page].iter().all(|&word| word == 0));
+        assert!(words[..page].iter().chain(&words[3 * page..]).all(|&word| word == 7));
+        words[page] = 8;
+        assert_eq!(words[page], 8);
     }
 
     #[test]

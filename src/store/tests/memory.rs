@@ -423,3 +423,37 @@ fn a_store_that_is_run_again_for_want_of_a_page_shows_its_lookup_once() {
     let looked_up = |event: &&Event| matches!(event, Event::LookedUp { .. });
     assert_eq!(session.observed().iter().filter(looked_up).count(), 1);
 }
+
+/// A shift from many small values to few large ones: the index follows, but under nobody's feet.
+#[test]
+#[cfg_attr(miri, ignore = "minutes in an interpreter")]
+fn an_index_that_has_become_too_large_gives_its_memory_back() {
+    let mut d = Driver::new(64 << 20);
+    let count = 200_000;
+    for n in 0..count {
+        d.set_until(&format!("k{n}"), b"v", d.now + if n % 20 == 0 { 100 } else { 10 });
+    }
+    let bytes = |d: &Driver| d.store.stats(d.now).hash_bytes;
+    let many = bytes(&d);
+    let mut dump = d.store.begin_dump(!1).unwrap();
+    let mut listed = std::collections::HashMap::new();
+    let list = |listed: &mut std::collections::HashMap<Vec<u8>, u32>, dump: &mut Dump, now| {
+        d.store.dump(dump, now, |item| *listed.entry(item.key.to_vec()).or_insert(0) += 1)
+    };
+    for _ in 0..100 {
+        assert!(list(&mut listed, &mut dump, d.now));
+    }
+    let now = d.now + 11;
+    while d.store.maintain(now) {}
+    let few = d.store.stats(now).items;
+    assert!(few <= count / 20);
+    assert_eq!(d.store.stats(now).hash_bytes, many, "a dump goes through it");
+    while list(&mut listed, &mut dump, now) {}
+    d.store.end_dump(dump);
+    assert!((0..count).step_by(20).all(|n| listed[format!("k{n}").as_bytes()] == 1));
+    d.now = now;
+    d.maintain();
+    d.store.assert_valid();
+    assert!(bytes(&d) < many / 3, "{} of {many}", bytes(&d));
+    assert!((0..count).all(|n| d.get(&format!("k{n}")).is_some() == (n % 20 == 0)));
+}
