@@ -1,5 +1,6 @@
 #!/bin/sh
-# Measures slabd beside memcached and an echo server and keeps the result in benches/results.
+# Measures slabd beside memcached and an echo server and keeps the results in benches/results, row
+# by row: a run that is ended early keeps what it measured.
 # Takes the options of the bench (see --help); for the README's table: scripts/bench.sh all --big
 set -eu
 cd "$(dirname "$0")/.."

@@ -12,8 +12,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 use crate::figures::Figures;
 use crate::options::Options;
 use crate::progress;
+use crate::rounds::alternated;
 use crate::server::{Kind, Room, Server};
-use crate::speed;
 
 /// The names of what is measured.
 pub const CYCLES: &str = "connect, get, close: k/s";
@@ -39,7 +39,7 @@ pub fn measure(options: &Options, figures: &mut Figures) -> io::Result<()> {
         let room = Room::new(64, options.connections);
         servers.push(Server::start_under(&[], kind, &options.programs, &room)?);
     }
-    for (round, index) in speed::alternated(options.rounds, servers.len()) {
+    for (round, index) in alternated(options.rounds, servers.len()) {
         let server = &servers[index];
         progress::show(&format!("churn: round {} {}", round + 1, server.kind.name()));
         let mut churn = Churn::new(server.address)?;
@@ -58,7 +58,7 @@ pub fn measure(options: &Options, figures: &mut Figures) -> io::Result<()> {
 /// Starts every cache some times, from nothing to the first answer.
 pub fn measure_start(options: &Options, figures: &mut Figures) -> io::Result<()> {
     let kinds: Vec<Kind> = options.servers.iter().copied().filter(|kind| kind.is_cache()).collect();
-    for (round, index) in speed::alternated(STARTS, kinds.len()) {
+    for (round, index) in alternated(STARTS, kinds.len()) {
         let kind = kinds[index];
         progress::show(&format!("start: {} {}", kind.name(), round + 1));
         let took = Server::time_start(kind, &options.programs)?;

@@ -5,7 +5,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use crate::dialects;
-use crate::workloads::{Dialect, FILLED, KEY_LEN, KeySet, Kind, Picks, REWRITTEN, Verb, Workload};
+use crate::script::Picks;
+use crate::workloads::{Dialect, FILLED, KEY_LEN, KeySet, Kind, REWRITTEN, Verb, Workload};
 
 /// What is in flight at once: below what sockets buffer, so neither side can wait for the other.
 const IN_FLIGHT_BYTES: usize = 16 << 10;

@@ -10,9 +10,10 @@ use crate::load::{self, Load};
 use crate::options::Options;
 use crate::paced;
 use crate::progress;
+use crate::rounds::alternated;
+use crate::script::Script;
 use crate::server::{Kind, Room, Server};
-use crate::speed;
-use crate::workloads::{self, Script, Workload};
+use crate::workloads::{self, Workload};
 
 /// The names of what is measured.
 pub const ACTIVE_CPU: &str = "every connection one get a second: % of a core";
@@ -63,7 +64,7 @@ impl Bench<'_> {
             servers.iter().map(Server::resident_bytes).collect::<io::Result<_>>()?;
         // Each connection takes its turn at least once before the memory is looked at.
         let duration = duration.max(Duration::from_millis(1100));
-        for (round, index) in speed::alternated(rounds, servers.len()) {
+        for (round, index) in alternated(rounds, servers.len()) {
             let server = &servers[index];
             let kind = server.kind;
             progress::show(&format!("{}: {idle} active, round {}", kind.name(), round + 1));

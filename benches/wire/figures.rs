@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
+use crate::rows::median;
 use crate::server::Kind;
 use crate::table::{Table, figure};
-use crate::tables::median;
 
 /// What was measured besides speed and memory, in the order it was first seen.
 #[derive(Debug, Default)]
@@ -17,6 +17,19 @@ impl Figures {
             Some((_, _, rounds)) => rounds.push(value),
             None => self.0.push((what.to_string(), kind, vec![value])),
         }
+    }
+
+    /// How many there are, each server's counted.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// A line for each, but for the first so many.
+    pub fn lines(&self, told: usize) -> impl Iterator<Item = String> {
+        self.0[told..].iter().map(|(name, kind, rounds)| {
+            let middle = median(rounds.iter().copied());
+            format!("{name}: {} {}", kind.name(), figure(middle))
+        })
     }
 
     fn rounds(&self, what: &str, kind: Kind) -> Option<&Vec<f64>> {

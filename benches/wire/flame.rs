@@ -3,30 +3,27 @@
 //! Wants a slabd with frame pointers (`scripts/flame.sh` builds one). perf's clock of the processor
 //! works in virtual machines, too, where there are no counters of cycles.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::flame_svg;
+use crate::flame_svg::{self, Folded};
 use crate::load::Load;
 use crate::machine::Machine;
 use crate::options::Options;
 use crate::progress;
+use crate::script::Script;
 use crate::server::{Kind, Server};
 use crate::speed;
 use crate::syscalls;
-use crate::workloads::{self, Script};
+use crate::workloads;
 
 const WORKLOADS: [&str; 2] = ["get", "get-p32"];
 /// Samples a second: not a divisor of anything's period.
 const FREQUENCY: &str = "1999";
 const WARM_UP: Duration = Duration::from_millis(300);
-
-/// Samples by stack, from the outermost function inwards.
-pub type Folded = BTreeMap<Vec<String>, u64>;
 
 /// Draws one graph a workload, as DATE-COMMIT-flame-WORKLOAD.svg.
 pub fn draw(options: &Options) -> io::Result<()> {

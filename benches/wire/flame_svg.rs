@@ -1,9 +1,8 @@
 //! A flame graph: a bar for every call path, as wide as its share of the samples, upon its caller.
 //! Pointing at a bar tells its whole name.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
-
-use crate::flame::Folded;
 
 const WIDTH: f64 = 1200.0;
 const BAR: f64 = 16.0;
@@ -12,6 +11,9 @@ const TOP: f64 = 30.0;
 const NARROWEST: f64 = 0.4;
 /// Room for one letter.
 const LETTER: f64 = 6.2;
+
+/// Samples by stack, from the outermost function inwards.
+pub type Folded = BTreeMap<Vec<String>, u64>;
 
 /// A function on one path, and what it called.
 #[derive(Default)]

@@ -40,7 +40,7 @@ impl Growth {
 }
 
 /// Loads items of a 16-byte key and a 32-byte value over the wire, and reads every one back.
-pub fn memory(options: &Options) -> io::Result<Vec<Growth>> {
+pub fn memory(options: &Options, growths: &mut Vec<Growth>) -> io::Result<()> {
     let keys = options.items;
     let set = KeySet { name: "memory", keys, value_len: 32, memory_mb: MEMORY_MB, big: false };
     let measure = |kind: Kind| {
@@ -54,12 +54,18 @@ pub fn memory(options: &Options) -> io::Result<Vec<Growth>> {
         let grown = server.resident_bytes()?.saturating_sub(base);
         Ok(Growth { kind, count: u64::from(keys), base, grown, grown_in_use: None })
     };
-    caches(options).map(measure).collect()
+    caches(options).try_for_each(|kind| measure(kind).map(|growth| tell(growth, growths)))
 }
 
 /// Opens idle connections, then sends one request over each.
-pub fn idle(options: &Options) -> io::Result<Vec<Growth>> {
-    caches(options).map(|kind| idle_one(kind, options)).collect()
+pub fn idle(options: &Options, growths: &mut Vec<Growth>) -> io::Result<()> {
+    let measure = |kind| idle_one(kind, options);
+    caches(options).try_for_each(|kind| measure(kind).map(|growth| tell(growth, growths)))
+}
+
+fn tell(growth: Growth, growths: &mut Vec<Growth>) {
+    progress::note(&format!("{}: {:.1} bytes each", growth.kind.name(), growth.each()));
+    growths.push(growth);
 }
 
 fn idle_one(kind: Kind, options: &Options) -> io::Result<Growth> {

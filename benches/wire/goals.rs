@@ -1,20 +1,21 @@
 //! What slabd is to reach, beside what a run measured: a line for each axis, holding or missed.
 //!
 //! Costs are ratios of server processor time a request, paired within rounds; so are latencies.
+//! Dialects are paired within turns of one server.
 //! Only lines whose figures the run has are told. Hit ratios, expiry and memory under eviction are
 //! the replay bench's.
 
 use crate::churn::{CYCLE_CPU, START_MS};
 use crate::connections::{ACTIVE_BYTES, ACTIVE_CPU, ALONE_CPU, AMONG_CPU};
-use crate::figures::Figures;
 use crate::footprint::Growth;
 use crate::load::Sample;
 use crate::pauses;
+use crate::results::Results;
+use crate::rows::{Cell, Row, median};
 use crate::scaling::{self, LoadOn};
 use crate::server::Kind;
-use crate::speed::{Cell, Row};
 use crate::table::{Table, figure};
-use crate::tables::median;
+use crate::turns;
 
 use Kind::{Copy, Echo, Memcached, Scatter, Slabd, Tuned};
 
@@ -47,10 +48,10 @@ const COSTS: [Cost; 22] = [
     ("get of 100, 4 GiB of items", "mget100-4GiB", 4.0, None),
 ];
 
-/// The same 100 keys: text, then what may cost a tenth more.
+/// The same 100 keys by turns on one server: text, then what may cost a tenth more.
 const QUIET: [(&str, &str, &str); 2] = [
-    ("100 quiet mg beside text", "mget100", "mgq100"),
-    ("100 quiet binary gets beside text", "mget100", "getkq100"),
+    ("100 quiet mg beside text, in turns", "mget100", "mgq100"),
+    ("100 quiet binary gets beside text, in turns", "mget100", "getkq100"),
 ];
 
 const VALUES: [(&str, &str); 2] =
@@ -71,21 +72,13 @@ const HALF: [&str; 8] =
 const HALF_P99_MAX: f64 = 0.75;
 const HALF_P999_MAX: f64 = 1.0;
 
-/// All that a run measured.
-pub struct Measured<'a> {
-    pub rows: &'a [Row],
-    pub items: &'a [Growth],
-    pub connections: &'a [Growth],
-    pub figures: &'a Figures,
-}
-
 /// The table; none if there is nothing to tell.
-pub fn table(measured: &Measured) -> Option<Table> {
+pub fn table(results: &Results) -> Option<Table> {
     let mut goals = Goals(Table::new(&["axis", "must", "measured", "verdict"]));
-    measured.costs(&mut goals);
-    measured.values(&mut goals);
-    measured.tails(&mut goals);
-    measured.others(&mut goals);
+    results.costs(&mut goals);
+    results.values(&mut goals);
+    results.tails(&mut goals);
+    results.others(&mut goals);
     Some(goals.0).filter(|table| !table.rows.is_empty())
 }
 
@@ -121,7 +114,7 @@ fn half_ratio(row: &Row, field: fn(&Sample) -> f64) -> Option<f64> {
     row.ratio_of(|cell| &cell.half, Slabd, Memcached, field)
 }
 
-impl Measured<'_> {
+impl Results {
     fn row(&self, workload: &str) -> Option<&Row> {
         self.rows.iter().find(|row| row.workload.name == workload)
     }
@@ -138,8 +131,8 @@ impl Measured<'_> {
             }
         }
         for (axis, text, quiet) in QUIET {
-            let cost = |name| Some(self.row(name)?.cell(Slabd)?.median(|s| s.cpu_us));
-            let found = cost(quiet).zip(cost(text)).map(|(quiet, text)| quiet / text);
+            let [text, quiet] = [text, quiet].map(turns::name);
+            let found = self.figures.ratio((&quiet, Slabd), (&text, Slabd));
             goals.at_most(axis, " × text", 1.1, found, "");
         }
     }
@@ -187,7 +180,7 @@ impl Measured<'_> {
     }
 
     fn others(&self, goals: &mut Goals) {
-        let figures = self.figures;
+        let figures = &self.figures;
         for (axis, most_ms) in pauses::EVENTS.iter().map(|event| (event.name, pauses::MOST_MS)) {
             let beyond = |kind| figures.median(&pauses::beyond(axis), kind);
             let peer = beyond(Memcached);
@@ -216,15 +209,15 @@ impl Measured<'_> {
         let each = |growths: &[Growth], kind| {
             growths.iter().find(|growth| growth.kind == kind).map(Growth::each)
         };
-        let of_peer = |growths| {
+        let of_peer = |growths: &[Growth]| {
             let both = each(growths, Slabd).zip(each(growths, Memcached));
             both.map(|(ours, theirs)| ours / theirs)
         };
         let item = "an item of 16 + 32 bytes";
-        goals.at_most(item, " bytes", 88.0, each(self.items, Slabd), "");
-        goals.at_most(item, " × memcached", 0.68, of_peer(self.items), "");
+        goals.at_most(item, " bytes", 88.0, each(&self.items, Slabd), "");
+        goals.at_most(item, " × memcached", 0.68, of_peer(&self.items), "");
         let idle = "an idle connection";
-        goals.at_most(idle, " bytes", 400.0, each(self.connections, Slabd), "");
+        goals.at_most(idle, " bytes", 400.0, each(&self.connections, Slabd), "");
         let busy = figures.ratio((AMONG_CPU, Slabd), (ALONE_CPU, Slabd));
         goals.at_most("busy connections beside idle ones", " × CPU alone", 1.03, busy, "");
         for (axis, name) in [

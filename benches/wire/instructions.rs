@@ -13,9 +13,10 @@ use crate::client::Client;
 use crate::load::Load;
 use crate::options::Options;
 use crate::progress;
+use crate::rows::Row;
+use crate::script::Script;
 use crate::server::{Kind, Server};
-use crate::speed::Row;
-use crate::workloads::{KeySet, Script};
+use crate::workloads::KeySet;
 
 /// Filling more keys than this would take minutes; what is counted hardly depends on them.
 const KEYS_MAX: u32 = 10_000;

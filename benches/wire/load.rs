@@ -13,8 +13,8 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
 use crate::histogram::Histogram;
+use crate::script::Script;
 use crate::server::{self, CpuTime, Server};
-use crate::workloads::Script;
 
 const READ_BYTES: usize = 256 << 10;
 /// Runs before the clock starts, so that caches, buffers and congestion windows are warm.
@@ -176,6 +176,16 @@ impl<'a> Load<'a> {
         }
         while Instant::now() < end {
             if !self.turn(SILENCE_MAX, &mut Load::begin_batch)? {
+                return Err(self.silent());
+            }
+        }
+        Ok(())
+    }
+
+    /// Awaits what is in flight.
+    pub fn settle(&mut self) -> io::Result<()> {
+        while (0..self.len()).any(|index| !self.is_idle(index)) {
+            if !self.turn(SILENCE_MAX, &mut |_, _, _| Ok(()))? {
                 return Err(self.silent());
             }
         }

@@ -30,7 +30,11 @@ mod plot;
 #[path = "../common/progress.rs"]
 mod progress;
 mod report;
+mod results;
+mod rounds;
+mod rows;
 mod scaling;
+mod script;
 #[path = "../common/server.rs"]
 #[allow(dead_code, reason = "shared with the replay bench")]
 mod server;
@@ -39,6 +43,7 @@ mod syscalls;
 #[path = "../common/table.rs"]
 mod table;
 mod tables;
+mod turns;
 mod values;
 mod workloads;
 
@@ -47,6 +52,7 @@ use std::process::ExitCode;
 
 use options::{Mode, Options};
 use report::Report;
+use results::Results;
 
 fn main() -> ExitCode {
     let options = match Options::parse(std::env::args().skip(1)) {
@@ -80,40 +86,51 @@ fn run(mut options: Options) -> io::Result<()> {
         }
         mode => {
             leave_out_what_is_missing(&mut options);
-            let mut report = Report::new(&options);
-            let outcome = measure(mode, &options, &mut report);
-            report.print(&options);
-            if let Some(directory) = &options.out {
-                report.keep(directory)?;
-            }
+            let report = Report::new(&options)?;
+            let mut results = Results::default();
+            let outcome = measure(mode, &options, &report, &mut results);
+            report.print(&results, &options);
+            report.keep(&results, outcome.is_ok())?;
             outcome?;
         }
     }
     Ok(())
 }
 
-/// Measures what is wanted. What fails does not keep the rest from being measured; the last failure
-/// is returned.
-fn measure(mode: Mode, options: &Options, report: &mut Report) -> io::Result<()> {
+/// Measures what is wanted, and tells and keeps it as it comes. What fails does not keep the rest
+/// from being measured; the last failure is returned.
+fn measure(
+    mode: Mode,
+    options: &Options,
+    report: &Report,
+    results: &mut Results,
+) -> io::Result<()> {
     let mut outcome = Ok(());
-    let mut part = |of: Mode, measure: &mut dyn FnMut() -> io::Result<()>| {
-        let wanted = mode == Mode::All || mode == of;
-        if let Err(error) = if wanted { measure() } else { Ok(()) } {
+    let mut part = |of: Mode, measure: &dyn Fn(&mut Results) -> io::Result<()>| {
+        if mode != Mode::All && mode != of {
+            return;
+        }
+        let told = results.figures.len();
+        if let Err(error) = measure(results) {
             progress::note(&format!("wire: {of:?}: {error}"));
             outcome = Err(error);
         }
+        results.figures.lines(told).for_each(|line| progress::note(&line));
+        report.keep_so_far(results);
     };
-    let mut rows = Vec::new();
-    part(Mode::Speed, &mut || speed::measure(options, &mut rows));
-    report.add_speed(rows);
-    part(Mode::Memory, &mut || footprint::memory(options).map(|found| report.add_memory(found)));
-    part(Mode::Idle, &mut || footprint::idle(options).map(|found| report.add_idle(found)));
-    let figures = &mut report.figures;
-    part(Mode::Connections, &mut || connections::measure(options, figures));
-    part(Mode::Connections, &mut || churn::measure(options, figures));
-    part(Mode::Connections, &mut || churn::measure_start(options, figures));
-    part(Mode::Pauses, &mut || pauses::measure(options, figures));
-    part(Mode::Scaling, &mut || scaling::measure(options, figures));
+    let added = |results: &Results| report.keep_so_far(results);
+    part(Mode::Speed, &|results| speed::measure(options, results, &added));
+    part(Mode::Memory, &|results| footprint::memory(options, &mut results.items));
+    part(Mode::Idle, &|results| footprint::idle(options, &mut results.connections));
+    part(Mode::Connections, &|results| connections::measure(options, &mut results.figures));
+    part(Mode::Connections, &|results| churn::measure(options, &mut results.figures));
+    part(Mode::Connections, &|results| churn::measure_start(options, &mut results.figures));
+    for event in &pauses::EVENTS {
+        part(Mode::Pauses, &|results| pauses::measure(event, options, &mut results.figures));
+    }
+    for workload in scaling::WORKLOADS {
+        part(Mode::Scaling, &|results| scaling::measure(workload, options, &mut results.figures));
+    }
     outcome
 }
 

@@ -47,7 +47,8 @@ usage: cargo bench --bench wire -- [OPTIONS] [MODE]
   --slabd PATH           the program (the one cargo built)
   --memcached PATH       the program (memcached)
   --markdown             print tables in Markdown
-  --out DIR              also keep the results in DIR, by date and commit
+  --out DIR              also keep the results in DIR, by date and commit, as they come
+  --name WORD            keep them by date, commit and WORD: of another run of the same day
   --list                 name the workloads";
 
 /// What to do.
@@ -89,6 +90,7 @@ pub struct Options {
     pub programs: Programs,
     pub markdown: bool,
     pub out: Option<PathBuf>,
+    pub name: Option<String>,
 }
 
 impl Options {
@@ -116,6 +118,7 @@ impl Options {
             },
             markdown: false,
             out: None,
+            name: None,
         };
         // `cargo test` runs benches without `--bench`, to see that they work.
         let mut benching = false;
@@ -145,6 +148,7 @@ impl Options {
                 "--slabd" => options.programs.slabd = value()?.into(),
                 "--memcached" => options.programs.memcached = value()?.into(),
                 "--out" => options.out = Some(value()?.into()),
+                "--name" => options.name = Some(value()?),
                 "--echo-server" => {
                     let name = value()?;
                     let workload = workloads::by_name(&name).ok_or(format!("no {name}"))?;

@@ -8,8 +8,8 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use crate::load::{self, Load, Sample};
+use crate::script::Script;
 use crate::server::Server;
-use crate::workloads::Script;
 
 /// Runs `script` for `duration` after a warm-up at so many requests a second.
 pub fn run(

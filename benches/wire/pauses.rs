@@ -14,9 +14,10 @@ use crate::load::{self, Load, Sample};
 use crate::options::Options;
 use crate::paced::Pace;
 use crate::progress;
+use crate::rounds::alternated;
+use crate::script::Script;
 use crate::server::{Kind, Room, Server};
-use crate::speed;
-use crate::workloads::{self, Dialect, FILLED, KeySet, Script, Verb, Workload};
+use crate::workloads::{self, Dialect, FILLED, KeySet, Verb, Workload};
 
 /// No request may wait for longer than this beyond what it would without the event.
 pub const MOST_MS: f64 = 2.0;
@@ -87,15 +88,13 @@ pub fn beyond(event: &str) -> String {
     format!("{event}: worst pause beyond the p99.9 without, ms")
 }
 
-/// Every event on every cache.
-pub fn measure(options: &Options, figures: &mut Figures) -> io::Result<()> {
+/// One event on every cache.
+pub fn measure(event: &Event, options: &Options, figures: &mut Figures) -> io::Result<()> {
     let kinds: Vec<Kind> = options.servers.iter().copied().filter(|kind| kind.is_cache()).collect();
-    for event in &EVENTS {
-        for (round, index) in speed::alternated(options.rounds.min(ROUNDS_MAX), kinds.len()) {
-            let kind = kinds[index];
-            progress::show(&format!("{} round {} {}", event.name, round + 1, kind.name()));
-            (event.run)(event, kind, options, figures)?;
-        }
+    for (round, index) in alternated(options.rounds.min(ROUNDS_MAX), kinds.len()) {
+        let kind = kinds[index];
+        progress::show(&format!("{} round {} {}", event.name, round + 1, kind.name()));
+        (event.run)(event, kind, options, figures)?;
     }
     Ok(())
 }

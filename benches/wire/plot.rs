@@ -1,8 +1,8 @@
 //! The plot: requests a second of server processor time, memcached's being 1, as bars.
 
 use crate::canvas::{Anchor, Canvas, Color, GRAY};
+use crate::rows::Row;
 use crate::server::Kind;
-use crate::speed::Row;
 
 const LEFT: f64 = 130.0;
 const WIDTH: f64 = 820.0;

@@ -1,12 +1,12 @@
 //! Results as people read them (text or Markdown tables) and as they are kept (one TSV of every
-//! round, the tables, a plot).
+//! round, the tables, a plot). What is kept is written anew with every row, so that a run that ends
+//! early leaves what it measured, and says there that it is not whole.
 
 use std::fmt::Write;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::figures::Figures;
 use crate::footprint::Growth;
 use crate::goals;
 use crate::load::Sample;
@@ -14,7 +14,8 @@ use crate::machine::Machine;
 use crate::options::Options;
 use crate::plot;
 use crate::progress;
-use crate::speed::Row;
+use crate::results::Results;
+use crate::rows::Row;
 use crate::table::Table;
 use crate::tables::{growth_table, latency_table, speed_table};
 
@@ -22,21 +23,20 @@ use crate::tables::{growth_table, latency_table, speed_table};
 const ITEM: &str = "bytes an item (16-byte key, 32-byte value)";
 const CONNECTION: &str = "bytes a connection";
 
-/// All that one run found.
+/// What a run says of itself until it has come to its end.
+const CUT: &str = "This run did not come to its end: what is not here was not measured.";
+
+/// How results are told: printed at the end, and kept as they come.
 pub struct Report {
     /// When, where and how: a line each.
     header: Vec<String>,
-    /// Date and commit: the name under which it is kept.
-    name: String,
-    tables: Vec<Table>,
-    rows: Vec<Row>,
-    growths: Vec<(&'static str, Vec<Growth>)>,
-    /// All else.
-    pub figures: Figures,
+    /// Where it is kept, without the ending: the directory, date and commit.
+    path: Option<PathBuf>,
 }
 
 impl Report {
-    pub fn new(options: &Options) -> Report {
+    /// Of a run that begins now. Where it is to be kept is made.
+    pub fn new(options: &Options) -> io::Result<Report> {
         let machine = Machine::new();
         let Options { connections, rounds, duration, seed, .. } = options;
         let header = vec![
@@ -47,99 +47,76 @@ impl Report {
                  round; a request of mget100 and its like has 100 keys"
             ),
         ];
-        Report {
-            header,
-            name: machine.name,
-            tables: vec![],
-            rows: vec![],
-            growths: vec![],
-            figures: Figures::default(),
+        if let Some(directory) = &options.out {
+            fs::create_dir_all(directory)?;
         }
+        let name = match &options.name {
+            Some(name) => format!("{}-{name}", machine.name),
+            None => machine.name,
+        };
+        let path = options.out.as_ref().map(|directory| directory.join(name));
+        Ok(Report { header, path })
     }
 
-    pub fn add_speed(&mut self, mut rows: Vec<Row>) {
-        // Of a run that failed.
-        rows.retain(|row| !row.cells.is_empty());
-        // A table has the same servers in all its rows.
-        let kinds = |row: &Row| row.cells.iter().map(|cell| cell.kind).collect::<Vec<_>>();
-        let mut groups: Vec<Vec<&Row>> = Vec::new();
-        for row in &rows {
-            match groups.iter_mut().find(|group| kinds(group[0]) == kinds(row)) {
-                Some(group) => group.push(row),
-                None => groups.push(vec![row]),
-            }
-        }
-        self.tables.extend(groups.iter().map(|rows| speed_table(rows)));
-        self.tables.extend(groups.iter().map(|rows| latency_table(rows)));
-        self.rows = rows;
-    }
-
-    pub fn add_memory(&mut self, growths: Vec<Growth>) {
-        self.add_growths(ITEM, growths);
-    }
-
-    pub fn add_idle(&mut self, growths: Vec<Growth>) {
-        self.add_growths(CONNECTION, growths);
-    }
-
-    fn add_growths(&mut self, what: &'static str, growths: Vec<Growth>) {
-        self.tables.push(growth_table(what, &growths));
-        self.growths.push((what, growths));
-    }
-
-    pub fn print(&self, options: &Options) {
+    /// Prints everything.
+    pub fn print(&self, results: &Results, options: &Options) {
         progress::show("");
-        print!("{}", self.text(options.markdown));
+        print!("{}", self.text(results, options.markdown, true));
     }
 
-    fn text(&self, markdown: bool) -> String {
-        let mut out = self.header.join("\n");
-        for table in self.tables.iter().chain(&self.figures.table()).chain(&self.goals()) {
+    /// Keeps what there is so far, and says in it that there is more to come.
+    pub fn keep_so_far(&self, results: &Results) {
+        if let Err(error) = self.write(results, false) {
+            progress::note(&format!("wire: what was measured is not kept: {error}"));
+        }
+    }
+
+    /// Keeps what was measured; a run is whole if nothing of it failed.
+    pub fn keep(&self, results: &Results, whole: bool) -> io::Result<()> {
+        self.write(results, whole)?;
+        let Some(path) = &self.path else { return Ok(()) };
+        if !results.rows.is_empty() {
+            write(path, "svg", plot::svg(&results.rows))?;
+        }
+        progress::note(&format!("kept {}.{{md,tsv,goals.md,svg}}", path.display()));
+        Ok(())
+    }
+
+    fn write(&self, results: &Results, whole: bool) -> io::Result<()> {
+        let Some(path) = &self.path else { return Ok(()) };
+        write(path, "md", self.text(results, true, whole))?;
+        write(path, "tsv", self.tsv(results, whole))?;
+        if let Some(goals) = goals::table(results) {
+            let cut = if whole { String::new() } else { format!("{CUT}\n\n") };
+            write(path, "goals.md", cut + &goals.render(true))?;
+        }
+        Ok(())
+    }
+
+    fn lines(&self, whole: bool) -> impl Iterator<Item = &str> {
+        self.header.iter().map(String::as_str).chain((!whole).then_some(CUT))
+    }
+
+    fn text(&self, results: &Results, markdown: bool, whole: bool) -> String {
+        let mut out = self.lines(whole).collect::<Vec<_>>().join("\n");
+        let others = [results.figures.table(), goals::table(results)];
+        for table in tables(results).iter().chain(others.iter().flatten()) {
             out.push_str("\n\n");
             out.push_str(&table.render(markdown));
         }
         out
     }
 
-    fn goals(&self) -> Option<Table> {
-        let growths = |wanted| {
-            let found = self.growths.iter().find(|(what, _)| *what == wanted);
-            found.map_or(&[][..], |(_, growths)| growths)
-        };
-        goals::table(&goals::Measured {
-            rows: &self.rows,
-            items: growths(ITEM),
-            connections: growths(CONNECTION),
-            figures: &self.figures,
-        })
-    }
-
-    /// Writes NAME.md, NAME.tsv, the goals as NAME.goals.md and, with speeds, NAME.svg.
-    pub fn keep(&self, directory: &Path) -> io::Result<()> {
-        fs::create_dir_all(directory)?;
-        let path = |extension| directory.join(format!("{}.{extension}", self.name));
-        fs::write(path("md"), self.text(true))?;
-        fs::write(path("tsv"), self.tsv())?;
-        if let Some(goals) = self.goals() {
-            fs::write(path("goals.md"), goals.render(true))?;
-        }
-        if !self.rows.is_empty() {
-            fs::write(path("svg"), plot::svg(&self.rows))?;
-        }
-        eprintln!("kept {}", path("{md,tsv,goals.md,svg}").display());
-        Ok(())
-    }
-
-    fn tsv(&self) -> String {
+    fn tsv(&self, results: &Results, whole: bool) -> String {
         let mut out = String::new();
-        for line in &self.header {
+        for line in self.lines(whole) {
             out += &format!("# {line}\n");
         }
-        if !self.rows.is_empty() {
+        if !results.rows.is_empty() {
             out += "workload\tload\tserver\tround\trequests_per_s\tcpu_us\tuser_share\tp50_us\
                     \tp99_us\tp999_us\tmax_us\tload_busy\tload_away\n";
         }
-        for row in &self.rows {
+        for row in &results.rows {
             for cell in &row.cells {
                 for (load, samples) in [("full", &cell.samples), ("half", &cell.half)] {
                     for (round, sample) in samples.iter().enumerate() {
@@ -151,7 +128,7 @@ impl Report {
                 }
             }
         }
-        for (what, growths) in &self.growths {
+        for (what, growths) in growths(results) {
             for growth in growths {
                 let Growth { kind, count, base, grown, .. } = growth;
                 let (server, each) = (kind.name(), growth.each());
@@ -159,9 +136,39 @@ impl Report {
                     .expect("String");
             }
         }
-        out += &self.figures.tsv();
+        out += &results.figures.tsv();
         out
     }
+}
+
+/// The tables of rows and of growths.
+fn tables(results: &Results) -> Vec<Table> {
+    // A table has the same servers in all its rows.
+    let kinds = |row: &Row| row.cells.iter().map(|cell| cell.kind).collect::<Vec<_>>();
+    let mut groups: Vec<Vec<&Row>> = Vec::new();
+    for row in &results.rows {
+        match groups.iter_mut().find(|group| kinds(group[0]) == kinds(row)) {
+            Some(group) => group.push(row),
+            None => groups.push(vec![row]),
+        }
+    }
+    let mut tables: Vec<Table> = groups.iter().map(|rows| speed_table(rows)).collect();
+    tables.extend(groups.iter().map(|rows| latency_table(rows)));
+    let measured = growths(results).into_iter().filter(|(_, growths)| !growths.is_empty());
+    tables.extend(measured.map(|(what, growths)| growth_table(what, growths)));
+    tables
+}
+
+fn growths(results: &Results) -> [(&'static str, &[Growth]); 2] {
+    [(ITEM, &results.items), (CONNECTION, &results.connections)]
+}
+
+/// Writes one file, or leaves the one there is: a run may be cut at any time.
+fn write(path: &Path, ending: &str, text: String) -> io::Result<()> {
+    let file = |ending: &str| PathBuf::from(format!("{}.{ending}", path.display()));
+    let (written, kept) = (file(&format!("{ending}.part")), file(ending));
+    fs::write(&written, text)?;
+    fs::rename(written, kept)
 }
 
 fn tsv_sample(sample: &Sample) -> String {

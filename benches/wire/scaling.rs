@@ -15,10 +15,11 @@ use crate::figures::Figures;
 use crate::load::{self, Load};
 use crate::options::Options;
 use crate::progress;
+use crate::rounds::alternated;
+use crate::script::Script;
 use crate::server::{self, Kind, Room, Server};
-use crate::speed;
 use crate::syscalls;
-use crate::workloads::{self, Script, Workload};
+use crate::workloads::{self, KeySet, Workload};
 
 /// What is played: lone and pipelined gets and sets, the sets of one size class.
 pub const WORKLOADS: [&str; 4] = ["get-10k", "set-10k", "get-p32-10k", "set-p32-10k"];
@@ -46,34 +47,36 @@ struct Running {
     server: Server,
 }
 
-/// Every cache, and the echo server, with one worker and with two.
-pub fn measure(options: &Options, figures: &mut Figures) -> io::Result<()> {
-    let mut caches = Vec::new();
+/// Every cache, and the echo server, with one worker and with two, under one workload.
+pub fn measure(name: &str, options: &Options, figures: &mut Figures) -> io::Result<()> {
+    if !options.only.is_empty() && !options.only.iter().any(|only| only == name) {
+        return Ok(());
+    }
+    let workload = workloads::by_name(name).expect("a workload of that name");
+    let mut running = Vec::new();
     for &kind in options.servers.iter().filter(|kind| kind.is_cache()) {
         for (threads, arguments) in THREADS {
-            caches.push(Running { threads, server: start(kind, arguments, options)? });
+            let server = start(kind, workload.key_set, arguments, options)?;
+            running.push(Running { threads, server });
         }
     }
-    let wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|o| o == name);
-    for name in WORKLOADS.into_iter().filter(|name| wanted(name)) {
-        let workload = workloads::by_name(name).expect("a workload of that name");
-        let mut echoes = Vec::new();
-        if options.servers.contains(&Kind::Echo) {
-            for (threads, _) in THREADS {
-                let server = Server::start_echo_under(&ANYWHERE, Kind::Echo, name, threads)?;
-                echoes.push(Running { threads, server });
-            }
+    if options.servers.contains(&Kind::Echo) {
+        for (threads, _) in THREADS {
+            let server = Server::start_echo_under(&ANYWHERE, Kind::Echo, name, threads)?;
+            running.push(Running { threads, server });
         }
-        let all: Vec<&Running> = caches.iter().chain(&echoes).collect();
-        play(workload, &all, options, figures)?;
     }
-    Ok(())
+    play(workload, &running, options, figures)
 }
 
 const ANYWHERE: [&str; 3] = ["taskset", "-c", "0,1"];
 
-fn start(kind: Kind, arguments: &'static [&str], options: &Options) -> io::Result<Server> {
-    let set = workloads::by_name(WORKLOADS[0]).expect("a workload of that name").key_set;
+fn start(
+    kind: Kind,
+    set: &KeySet,
+    arguments: &'static [&str],
+    options: &Options,
+) -> io::Result<Server> {
     let room = Room { options: arguments, ..set.room(options.connections) };
     let server = Server::start_under(&ANYWHERE, kind, &options.programs, &room)?;
     Client::connect(server.address)?.fill(set, |_, _| {})?;
@@ -82,14 +85,14 @@ fn start(kind: Kind, arguments: &'static [&str], options: &Options) -> io::Resul
 
 fn play(
     workload: &Workload,
-    all: &[&Running],
+    all: &[Running],
     options: &Options,
     figures: &mut Figures,
 ) -> io::Result<()> {
     let script = Script::build(workload, options.seed, options.quick);
     let connections = options.connections;
-    for (round, index) in speed::alternated(options.rounds, all.len()) {
-        let Running { threads, server } = all[index];
+    for (round, index) in alternated(options.rounds, all.len()) {
+        let Running { threads, server } = &all[index];
         let (of, whose) = (workload.name, server.kind.name());
         progress::show(&format!("{of} -t {threads} round {} {whose}", round + 1));
         let sample = load::run(server, &script, connections, options.duration)?;

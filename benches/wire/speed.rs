@@ -8,60 +8,49 @@ use crate::load::{self, Sample};
 use crate::options::Options;
 use crate::paced;
 use crate::progress;
+use crate::results::Results;
+use crate::rounds::alternated;
+use crate::rows::{Cell, Row};
+use crate::script::Script;
 use crate::server::{Kind, Server};
 use crate::syscalls;
-use crate::workloads::{KeySet, Script, Verb, Workload};
+use crate::tables;
+use crate::turns;
+use crate::workloads::{KeySet, Verb, Workload};
 
-/// What one server did under one workload.
-pub struct Cell {
-    pub kind: Kind,
-    /// One a round.
-    pub samples: Vec<Sample>,
-    /// One a round at the row's half load, if that was measured.
-    pub half: Vec<Sample>,
-    /// System calls a request, if counted.
-    pub syscalls: Option<f64>,
-    /// Instructions a request in user space, if counted.
-    pub instructions: Option<f64>,
-}
-
-impl Cell {
-    fn new(kind: Kind) -> Cell {
-        Cell { kind, samples: vec![], half: vec![], syscalls: None, instructions: None }
-    }
-}
-
-/// One workload, all servers.
-pub struct Row {
-    pub workload: &'static Workload,
-    pub cells: Vec<Cell>,
-    /// Half of what the slowest cache answered at saturation, in requests a second.
-    pub half_rate: Option<f64>,
-}
-
-/// Runs the chosen workloads and adds a row for each, as far as it comes. Servers live as long as
-/// workloads share a key set.
-pub fn measure(options: &Options, rows: &mut Vec<Row>) -> io::Result<()> {
+/// Runs the chosen workloads, adds a row for each, and says so when it is done. Servers live as
+/// long as workloads share a key set.
+pub fn measure(
+    options: &Options,
+    results: &mut Results,
+    added: &dyn Fn(&Results),
+) -> io::Result<()> {
     for group in options.workloads().chunk_by(|a, b| a.key_set == b.key_set) {
         let set = group[0].key_set;
-        let first = rows.len();
-        let empty = |&workload| Row { workload, cells: Vec::new(), half_rate: None };
-        rows.extend(group.iter().map(empty));
+        let first = results.rows.len();
         for kinds in together(set, options) {
             let caches = kinds.iter().filter(|kind| kind.is_cache());
             let caches = caches.map(|&kind| start_filled(kind, set, options));
             let mut servers = caches.collect::<io::Result<Vec<_>>>()?;
-            for row in &mut rows[first..] {
-                for &kind in kinds.iter().filter(|&&kind| answers(kind, row.workload)) {
-                    servers.push(Server::start_echo(kind, row.workload.name)?);
+            for &workload in group {
+                for &kind in kinds.iter().filter(|&&kind| answers(kind, workload)) {
+                    servers.push(Server::start_echo(kind, workload.name)?);
                 }
-                measure_one(row, &servers, options)?;
+                if !servers.is_empty() {
+                    let row = results.add(measure_one(workload, &servers, options)?);
+                    progress::note(&tables::line(row));
+                    added(results);
+                }
                 servers.retain(|server| server.kind.is_cache());
             }
+            let told = results.figures.len();
+            turns::measure(group, &servers, options, &mut results.figures)?;
+            results.figures.lines(told).for_each(|line| progress::note(&line));
+            added(results);
         }
         if options.instructions {
             // As with system calls: the rest is worth having without.
-            if let Err(error) = instructions::add_to(&mut rows[first..], set, options) {
+            if let Err(error) = instructions::add_to(&mut results.rows[first..], set, options) {
                 progress::note(&format!("{}: instructions are not counted: {error}", set.name));
             }
         }
@@ -89,12 +78,6 @@ fn answers(kind: Kind, workload: &Workload) -> bool {
     }
 }
 
-/// Rounds and servers in the order A B C C B A.
-pub fn alternated(rounds: usize, servers: usize) -> impl Iterator<Item = (usize, usize)> {
-    let backwards = move |round, index| if round % 2 == 1 { servers - 1 - index } else { index };
-    (0..rounds).flat_map(move |round| (0..servers).map(move |at| (round, backwards(round, at))))
-}
-
 /// A cache that holds a key set.
 pub fn start_filled(kind: Kind, set: &KeySet, options: &Options) -> io::Result<Server> {
     let room = set.room(options.connections);
@@ -112,11 +95,11 @@ pub fn start_filled(kind: Kind, set: &KeySet, options: &Options) -> io::Result<S
     Ok(server)
 }
 
-fn measure_one(row: &mut Row, servers: &[Server], options: &Options) -> io::Result<()> {
-    if servers.is_empty() {
-        return Ok(());
-    }
-    let workload = row.workload;
+fn measure_one(
+    workload: &'static Workload,
+    servers: &[Server],
+    options: &Options,
+) -> io::Result<Row> {
     let script = Script::build(workload, options.seed, options.quick);
     let connections = workload.connections(options.connections);
     let mut cells = Vec::new();
@@ -136,8 +119,8 @@ fn measure_one(row: &mut Row, servers: &[Server], options: &Options) -> io::Resu
         cells[index].samples.push(sample);
     }
     // Where servers run one after the other, the slowest is not known before the end.
-    if let Some(rate) = half_of_the_slowest(&cells).filter(|_| options.half && servers.len() > 1) {
-        row.half_rate = Some(rate);
+    let half_rate = half_of_the_slowest(&cells).filter(|_| options.half && servers.len() > 1);
+    if let Some(rate) = half_rate {
         for (round, index) in alternated(options.rounds, servers.len()) {
             let server = &servers[index];
             let name = server.kind.name();
@@ -157,9 +140,7 @@ fn measure_one(row: &mut Row, servers: &[Server], options: &Options) -> io::Resu
             }
         }
     }
-    progress::note(&format!("{} done", workload.name));
-    row.cells.extend(cells);
-    Ok(())
+    Ok(Row { workload, cells, half_rate })
 }
 
 /// Half of the requests a second of the slowest cache.

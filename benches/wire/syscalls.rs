@@ -10,8 +10,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::load::Load;
+use crate::script::Script;
 use crate::server::Server;
-use crate::workloads::Script;
 
 const COUNTED: Duration = Duration::from_millis(500);
 const ATTACH_DEADLINE: Duration = Duration::from_secs(5);

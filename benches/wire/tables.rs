@@ -2,8 +2,8 @@
 
 use crate::footprint::Growth;
 use crate::load::Sample;
+use crate::rows::{Cell, Row, median};
 use crate::server::Kind;
-use crate::speed::{Cell, Row};
 use crate::table::{Table, figure};
 
 /// Processor time of the first is divided by that of the second.
@@ -17,52 +17,6 @@ const RATIOS: [(Kind, Kind); 8] = [
     (Kind::NoPrefetch, Kind::Slabd),
     (Kind::Memcached, Kind::Echo),
 ];
-
-/// The middle value, or the mean of the two in the middle; 0 of none.
-pub fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut sorted: Vec<f64> = values.collect();
-    sorted.sort_by(f64::total_cmp);
-    let half = sorted.len() / 2;
-    match sorted.len() {
-        0 => 0.0,
-        len if len % 2 == 1 => sorted[half],
-        _ => (sorted[half - 1] + sorted[half]) / 2.0,
-    }
-}
-
-impl Cell {
-    /// Of the rounds at saturation.
-    pub fn median(&self, field: impl Fn(&Sample) -> f64) -> f64 {
-        median(self.samples.iter().map(field))
-    }
-}
-
-impl Row {
-    /// What this server did, if it ran.
-    pub fn cell(&self, kind: Kind) -> Option<&Cell> {
-        self.cells.iter().find(|cell| cell.kind == kind)
-    }
-
-    /// Processor time a request of one server divided by another's, paired within rounds.
-    pub fn ratio(&self, above: Kind, below: Kind) -> Option<f64> {
-        self.ratio_of(|cell| &cell.samples, above, below, |sample| sample.cpu_us)
-    }
-
-    /// Any figure of one server divided by another's, paired within rounds.
-    pub fn ratio_of(
-        &self,
-        rounds: impl Fn(&Cell) -> &Vec<Sample>,
-        above: Kind,
-        below: Kind,
-        field: impl Fn(&Sample) -> f64,
-    ) -> Option<f64> {
-        let (above, below) = (rounds(self.cell(above)?), rounds(self.cell(below)?));
-        if above.is_empty() || below.is_empty() {
-            return None;
-        }
-        Some(median(above.iter().zip(below).map(|(above, below)| field(above) / field(below))))
-    }
-}
 
 /// What was counted of some cells.
 type Figure = fn(&Cell) -> Option<f64>;
@@ -116,6 +70,18 @@ pub fn speed_table(rows: &[&Row]) -> Table {
         table.rows.push(cells);
     }
     table
+}
+
+/// A row in one line, as soon as it is measured.
+pub fn line(row: &Row) -> String {
+    let cost = joined(row, |cell| figure(cell.median(|sample| sample.cpu_us)));
+    let mut line = format!("{}: CPU µs {} {cost}", row.workload.name, names(row));
+    for (above, below) in RATIOS {
+        let ratio = row.ratio(above, below);
+        let text = |ratio| format!("; {} ÷ {} {ratio:.2}", above.name(), below.name());
+        line += &ratio.map_or(String::new(), text);
+    }
+    line
 }
 
 /// Latencies of rows with the same servers, at saturation and, where measured, at half load.
