@@ -115,8 +115,9 @@
 //!
 //! **A panic ends the process** (`panic = "abort"`): a half-changed shard is a cache that lies.
 //!
-//! **No traits of our own** until something outside this repository needs one. Closed sets are
-//! enums, so that the compiler lists what a change touches.
+//! **No traits of our own** until something outside this repository needs one, but for a closure
+//! that has to be inlined (`commands::NextKey`). Closed sets are enums, so that the compiler lists
+//! what a change touches.
 
 pub mod commands;
 pub mod ops;

@@ -8,7 +8,8 @@ use super::{ClientState, Context, Next, binary, execute, get, meta};
 use crate::protocol::{Binary, Command, Repeat, Reply, Request, Style};
 use crate::store::{KeyHash, Session};
 
-/// The keys a request is repeated for.
+/// The keys a request is repeated for. A trait, against our habit, for nothing else makes sure that
+/// `next` is inlined in four loops: with a closure a key costs 31 to 37 instructions more.
 pub trait NextKey<'r> {
     /// The next one and its hash, if there is one more; what those behind it need is fetched.
     fn next(&mut self, session: &mut Session<'_>) -> Option<(Repeat<'r>, KeyHash)>;
