@@ -2,6 +2,8 @@
 //! that fits the processor's cache and in one that does not, sets of every fate, two threads on one
 //! shard or on many, and what that says of more.
 
+#[path = "store/filled.rs"]
+mod filled;
 #[path = "store/scaling.rs"]
 mod scaling;
 
@@ -10,63 +12,12 @@ use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, BenchmarkGroup, Criterion, Throughput};
 use criterion::{criterion_group, criterion_main, measurement::WallTime};
-use slabd::store::{DeleteArgs, KeyHash, Session, SetArgs, SetMode, SetRare, Store, StoreConfig};
+use slabd::store::{DeleteArgs, Store};
+
+use filled::{AHEAD, NOW, Numbers, filled, key, set};
 
 /// Requests measured together.
 const BATCH: usize = 1024;
-/// Requests whose buckets and headers are fetched ahead, as a worker does in a batch.
-const AHEAD: usize = 8;
-const NOW: u32 = 100;
-const VALUE: [u8; 32] = [b'v'; 32];
-
-fn store(megabytes: u64, threads: usize) -> Store {
-    let limit_bytes = megabytes << 20;
-    let seed = Some(42);
-    Store::new(StoreConfig { limit_bytes, threads, seed, ..StoreConfig::default() })
-        .expect("memory for the store")
-}
-
-/// Keys of 16 bytes.
-fn key(number: usize) -> [u8; 16] {
-    let mut key = *b"key:000000000000";
-    let mut rest = number;
-    for digit in key[4..].iter_mut().rev() {
-        *digit = b'0' + (rest % 10) as u8;
-        rest /= 10;
-    }
-    key
-}
-
-fn set(store: &Store, number: usize) {
-    let key = key(number);
-    set_in(&mut store.session(), &key, store.hash(&key));
-}
-
-fn set_in(session: &mut Session<'_>, key: &[u8], hash: KeyHash) {
-    let (flags, deadline, mode, compare) = (0, 0, SetMode::Set, None);
-    let args = SetArgs { key, hash, flags, deadline, mode, compare, rare: SetRare::default() };
-    black_box(session.set(&args, &VALUE, NOW));
-}
-
-fn filled(megabytes: u64, threads: usize, items: usize) -> Store {
-    let store = store(megabytes, threads);
-    (0..items).for_each(|number| set(&store, number));
-    store
-}
-
-/// Numbers below `limit` in no order that a processor could guess.
-struct Numbers(u64, usize);
-
-impl Numbers {
-    fn next(&mut self) -> usize {
-        self.0 = self.0.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
-        ((self.0 >> 33) as usize) % self.1
-    }
-    fn batch(&mut self) -> Vec<[u8; 16]> {
-        (0..BATCH).map(|_| key(self.next())).collect()
-    }
-}
-
 /// Look up a batch, `ahead` requests at a time: hashes and buckets, then headers, then the gets.
 fn get_batch(store: &Store, keys: &[[u8; 16]], ahead: usize, out: &mut Vec<u8>) -> usize {
     let mut hits = 0;
@@ -101,7 +52,7 @@ fn gets(c: &mut Criterion) {
             let mut numbers = Numbers(1, items);
             group.bench_function(format!("hit, {size}, {fetched}"), |b| {
                 b.iter_batched_ref(
-                    || numbers.batch(),
+                    || numbers.batch(BATCH),
                     |keys| assert_eq!(get_batch(&store, keys, ahead, &mut out), BATCH),
                     BatchSize::SmallInput,
                 );

@@ -7,7 +7,6 @@ use crate::client::Client;
 use crate::options::Options;
 use crate::progress;
 use crate::server::{Kind, Server};
-use crate::start;
 use crate::table::Table;
 use crate::workloads::Request;
 
@@ -80,7 +79,7 @@ pub fn roomy(options: &Options) -> io::Result<Table> {
     for value_len in ROOMY {
         let mut each = Vec::new();
         for &kind in &options.servers {
-            let server = start(kind, ROOMY_MEMORY_MB, options)?;
+            let server = options.start(kind, ROOMY_MEMORY_MB)?;
             let base = server.resident_bytes()?;
             let mut filler = Filler::new(&server, value_len)?;
             filler.set(ROOMY_ITEMS)?;
@@ -113,7 +112,7 @@ pub fn roomy(options: &Options) -> io::Result<Table> {
 }
 
 fn fill_up(kind: Kind, value_len: u32, memory_mb: u32, options: &Options) -> io::Result<Full> {
-    let server = start(kind, memory_mb, options)?;
+    let server = options.start(kind, memory_mb)?;
     let mut filler = Filler::new(&server, value_len)?;
     // One in 256 of what could fit at most.
     let some = ((u64::from(memory_mb) << 20) / u64::from(value_len + 64) / 256).max(1);

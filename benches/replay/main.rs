@@ -19,6 +19,7 @@ mod report;
 #[path = "../../tests/common/rng.rs"]
 #[allow(dead_code, reason = "tests draw in more ways")]
 mod rng;
+mod rows;
 mod score;
 #[path = "../common/server.rs"]
 #[allow(dead_code, reason = "shared with the wire bench")]
@@ -37,8 +38,8 @@ use std::process::ExitCode;
 use clock::Pace;
 use machine::Machine;
 use options::{Mode, Options};
-use report::{Report, Row};
-use server::{Kind, Server};
+use report::Report;
+use rows::Row;
 use slabd::store::ClassStats;
 use table::Table;
 use workloads::{Requests, Workload};
@@ -121,7 +122,7 @@ fn over_the_wire(options: &Options) -> io::Result<Vec<Row>> {
             let (divisor, mut runs) = (workload.divisor, Vec::new());
             for &kind in &options.servers {
                 let title = format!("{name} at {memory_mb} MB: {}", kind.name());
-                let server = start(kind, memory_mb, options)?;
+                let server = options.start(kind, memory_mb)?;
                 let requests = requests(workload, options)?;
                 let run = wire::play(&server, requests, pace, |count, score| {
                     progress::show(&format!("{title}: {count}, {:.4}", score.miss_ratio()));
@@ -139,12 +140,6 @@ fn over_the_wire(options: &Options) -> io::Result<Vec<Row>> {
         }
     }
     Ok(rows)
-}
-
-/// A server as this bench wants it.
-fn start(kind: Kind, memory_mb: u32, options: &Options) -> io::Result<Server> {
-    let further: &[String] = if kind == Kind::Slabd { &options.slabd_options } else { &[] };
-    Server::start_anywhere(kind, &options.programs, memory_mb, further)
 }
 
 /// The store itself, beside an ideal LRU.

@@ -1,8 +1,9 @@
 //! The command line of the replay.
 
+use std::io;
 use std::path::PathBuf;
 
-use crate::server::{Kind, Programs};
+use crate::server::{Kind, Programs, Server};
 use crate::workloads::{self, Workload};
 
 pub const HELP: &str = "\
@@ -51,7 +52,6 @@ pub enum Mode {
 }
 
 /// The settings of one run.
-#[derive(Debug)]
 pub struct Options {
     pub mode: Mode,
     pub workloads: Vec<Workload>,
@@ -149,6 +149,12 @@ impl Options {
             markdown: false,
             out: None,
         }
+    }
+
+    /// A server as this bench wants it.
+    pub fn start(&self, kind: Kind, memory_mb: u32) -> io::Result<Server> {
+        let further: &[String] = if kind == Kind::Slabd { &self.slabd_options } else { &[] };
+        Server::start_anywhere(kind, &self.programs, memory_mb, further)
     }
 
     fn choose(&mut self, only: &[String]) -> Result<(), String> {

@@ -1,7 +1,7 @@
 //! The plot: miss ratio against memory, a panel a workload.
 
 use crate::canvas::{Anchor, BLACK, Canvas, Color, GRAY};
-use crate::report::Row;
+use crate::rows::Row;
 use crate::server::Kind;
 
 /// Who is drawn, in this order: what comes later is on top.

@@ -7,34 +7,11 @@ use std::path::Path;
 use crate::machine::Machine;
 use crate::plot;
 use crate::progress;
+use crate::rows::Row;
 use crate::score::Score;
 use crate::server::Kind;
 use crate::table::{Table, figure};
 use crate::wire::Run;
-
-/// One workload at one size of memory.
-pub struct Row {
-    pub workload: String,
-    pub memory_mb: u32,
-    /// What its time and TTLs were divided by, if it was paced.
-    pub divisor: Option<u32>,
-    pub ideal: Score,
-    /// One a server.
-    pub runs: Vec<Run>,
-}
-
-impl Row {
-    pub fn run(&self, kind: Kind) -> Option<&Run> {
-        self.runs.iter().find(|run| run.kind == kind)
-    }
-
-    /// slabd's misses in memcached's, and its resident memory in that one's.
-    fn ratios(&self) -> Option<(f64, f64)> {
-        let (ours, theirs) = (self.run(Kind::Slabd)?, self.run(Kind::Memcached)?);
-        let missed = ours.score.miss_ratio() / theirs.score.miss_ratio();
-        Some((missed, ours.resident as f64 / theirs.resident as f64))
-    }
-}
 
 /// All that one run of the bench found.
 pub struct Report {

@@ -12,7 +12,6 @@ use crate::clock::Pace;
 use crate::options::Options;
 use crate::progress;
 use crate::server::{Kind, Server};
-use crate::start;
 use crate::table::Table;
 use crate::windows::Windows;
 use crate::wire::Player;
@@ -48,7 +47,7 @@ pub fn run(options: &Options, memory_mb: u32) -> io::Result<Table> {
         "MiB resident",
     ]);
     for &kind in &options.servers {
-        let server = start(kind, memory_mb, options)?;
+        let server = options.start(kind, memory_mb)?;
         fill(&server, memory_mb)?;
         for (change, value_len) in [("10 KiB", LARGE), ("100 B", SMALL)] {
             let title = format!("{} to {change}", kind.name());
@@ -56,7 +55,7 @@ pub fn run(options: &Options, memory_mb: u32) -> io::Result<Table> {
             let shifted = series(&server, requests(), &title)?;
             let moved = server.stat("slabs_moved")?;
             let resident = server.resident_bytes()? as f64 / f64::from(1 << 20);
-            let fresh = start(kind, memory_mb, options)?;
+            let fresh = options.start(kind, memory_mb)?;
             let fresh = series(&fresh, requests(), &format!("{title}, fresh"))?;
             table.rows.push(row(kind, change, &shifted, &fresh, moved, resident));
         }

@@ -21,7 +21,7 @@ use criterion::Criterion;
 use slabd::store::{KeyHash, Store};
 use slabd::sys::cpu;
 
-use super::{AHEAD, NOW, Numbers, filled, key, set_in};
+use crate::filled::{AHEAD, NOW, Numbers, filled, key, set_in};
 
 /// Items, and megabytes for them.
 const ITEMS: usize = 500_000;

@@ -8,8 +8,10 @@
 //! and share of keys asked for once. Ours: the number of keys, the time it spans, and that value
 //! sizes spread log-normally and follow from the key.
 
+use std::rc::Rc;
+
 use super::draw::{Weighted, of_key, unit};
-use super::{Request, Requests, Source, Workload};
+use super::workload::{Request, Requests, Workload};
 use crate::rng::Rng;
 
 const REQUESTS: u64 = 2_000_000;
@@ -19,8 +21,7 @@ const SIGMA: f64 = 0.6;
 const TTL_MAX_S: u32 = 86_400;
 
 /// A cluster's figures.
-#[derive(Debug)]
-pub struct Cluster {
+struct Cluster {
     name: &'static str,
     about: &'static str,
     key_len: u8,
@@ -120,13 +121,13 @@ pub fn all() -> impl Iterator<Item = Workload> {
         about: cluster.about,
         sizes_mb: cluster.sizes_mb.to_vec(),
         divisor: cluster.divisor,
-        source: Source::Cluster(cluster),
+        source: Rc::new(|seed| Ok(cluster.requests(seed))),
     })
 }
 
 impl Cluster {
     /// Its requests.
-    pub fn requests(&'static self, seed: u64) -> Requests {
+    fn requests(&'static self, seed: u64) -> Requests {
         let mut rng = Rng::new(seed);
         let popular = Weighted::zipf(self.keys, self.alpha);
         let ttls = Weighted::new(self.ttls.iter().map(|&(_, share)| share));

@@ -6,7 +6,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use super::draw::{Weighted, of_key, unit};
-use super::{KEY_LEN, REQUESTS_PER_MS, Request, Requests};
+use super::workload::{KEY_LEN, REQUESTS_PER_MS, Request, Requests};
 use crate::rng::Rng;
 
 /// Longest value that any server takes by default: 1 MiB, less the item's head.

@@ -1,7 +1,9 @@
 //! Workloads of our own: the shapes that caches are known to be good or bad at.
 
+use std::rc::Rc;
+
 use super::draw::{Weighted, between, of_key};
-use super::{KEY_LEN, REQUESTS_PER_MS, Request, Requests, Source, Workload};
+use super::workload::{KEY_LEN, REQUESTS_PER_MS, Request, Requests, Workload};
 use crate::rng::Rng;
 
 /// A day: longer than any replay.
@@ -9,13 +11,14 @@ const LONG_TTL_S: u32 = 86_400;
 
 /// All of them.
 pub fn all() -> Vec<Workload> {
-    let row = |name: &str, about, sizes_mb: [u32; 4], divisor, make| Workload {
-        name: name.to_string(),
-        about,
-        sizes_mb: sizes_mb.to_vec(),
-        divisor,
-        source: Source::Made(make),
-    };
+    let row =
+        |name: &str, about, sizes_mb: [u32; 4], divisor, make: fn(u64) -> Requests| Workload {
+            name: name.to_string(),
+            about,
+            sizes_mb: sizes_mb.to_vec(),
+            divisor,
+            source: Rc::new(move |seed| Ok(make(seed))),
+        };
     vec![
         row("zipf", "zipf 0.9 over 500,000 keys of 50 to 1,000 B", [16, 32, 64, 128], None, zipf),
         row(
