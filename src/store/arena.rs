@@ -16,14 +16,11 @@
 use std::io;
 use std::ptr::NonNull;
 use std::slice;
+use std::sync::Arc;
 
 use super::geometry::{HEADER_SIZE, ITEM_ALIGN, PAGE_SIZE};
 use super::item::{ItemHeader, ItemId, ItemView};
-use crate::sync::Arc;
-use crate::sys::memory::{Backing, HUGE_PAGE, Region};
-
-/// The smallest pages that a system has.
-const TOUCHED: usize = 4 << 10;
+use crate::sys::memory::{Backing, HUGE_PAGE, Part, Region};
 
 /// Address space for pages, given out a block at a time, from the front.
 #[derive(Debug)]
@@ -35,7 +32,8 @@ pub(super) struct Reserve {
 impl Reserve {
     /// Room for `pages` pages.
     pub(super) fn new(pages: usize, backing: Backing) -> io::Result<Reserve> {
-        let region = Arc::new(Region::reserve(pages * PAGE_SIZE, backing)?);
+        let len = pages.saturating_mul(PAGE_SIZE); // of which there is too much to be had
+        let region = Arc::new(Region::reserve(len, backing)?);
         Ok(Reserve { region, given: 0 })
     }
     /// A block that was never given before.
@@ -76,22 +74,22 @@ impl Block {
     pub(super) fn advise_huge(&self) {
         self.region.advise_huge(self.at, self.end - self.at);
     }
-    /// Have the system give the memory of so many pages now, not when it is first used.
-    pub(super) fn populate(&mut self, pages: usize) {
-        let end = self.end.min(self.at + pages * PAGE_SIZE);
-        for offset in (self.at..end).step_by(TOUCHED) {
-            // SAFETY: inside the region, of which nobody else has this part; it is zeroed, and
-            // stays so. (Not by a call for all of it, which would keep other threads from mapping
-            // memory for as long as it takes.)
-            unsafe { self.region.base().add(offset).write_volatile(0) };
-        }
+    /// The memory of `pages` of the pages left, behind the first `skipped`: to be there before it
+    /// is used. Whoever sees to that has no access to it, so that they may be cut meanwhile.
+    pub(super) fn part(&self, skipped: usize, pages: usize) -> Part {
+        let from = self.behind(skipped);
+        Part::new(&self.region, from, self.behind(skipped.saturating_add(pages)) - from)
     }
     /// Give what is left behind so many pages back to the system: nobody needs it soon. It stays
     /// ours, and zeroed.
     pub(super) fn clear(&mut self, pages: usize) {
-        let at = self.end.min(self.at + pages * PAGE_SIZE);
-        // SAFETY: nobody else has access to this part of the region.
+        let at = self.behind(pages);
+        // SAFETY: `at` is in what is left of the block, to which nobody else has access.
         unsafe { self.region.release(at, self.end - at) };
+    }
+    /// Where in the region those behind so many of the pages left begin, or the block ends.
+    fn behind(&self, pages: usize) -> usize {
+        self.at + pages.min(self.pages()) * PAGE_SIZE
     }
 }
 
@@ -356,7 +354,7 @@ mod tests {
         let mut arena = Arena::default();
         arena.put(0, block.page().unwrap());
         arena.bytes_mut(ItemId::new(0, 1), 0, 8).fill(1);
-        block.populate(1);
+        block.part(0, 1).populate();
         arena.put(1, block.page().unwrap());
         block.clear(0);
         arena.put(2, block.page().unwrap());

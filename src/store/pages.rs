@@ -13,8 +13,10 @@
 //! the way or (in a virtual machine) the host has to find it first. No request should wait for
 //! that, least of all under a shard's lock. So pages are cut from blocks of a huge page, and there
 //! may be a thread that has the next block's memory there before the present one is used up
-//! ([`PagePool::provide`]); it does the same for parts of indexes. Where it comes too late, or is
-//! not there, things go on without it. What may not be given out is not touched, and a block of
+//! ([`PagePool::provide`]); it does the same for parts of indexes. It is told where, a part at a
+//! time, and is given nothing: it runs when nobody else wants to, and what it held meanwhile would
+//! be missing. So where it comes too late, or is not there, things go on without it. What may not
+//! be given out is not touched (but for the step during which it came to be so), and a block of
 //! which that is a part is no huge page.
 //!
 //! Invariants: pages taken ≤ `room()`, but for those taken before that fell; no block is `ready`
@@ -29,6 +31,10 @@ use crate::sys::memory::{Backing, Part};
 /// Pages left of a block when the next one is to be made ready: a megabyte. It lasts for 10 ms of
 /// as many small sets as a core can do.
 const PAGES_AHEAD: usize = 16;
+
+/// Pages that are provided in a step: meanwhile nobody else can map memory, for some 50 µs; and
+/// with every step whoever provides holds the lock of the pool for a moment.
+const PAGES_AT_ONCE: usize = 4;
 
 /// Tables take the place of pages beyond this part of the limit. memcached's own, outside its
 /// limit, is a sixteenth of it with the smallest items and this with values of 1000 bytes, of which
@@ -56,9 +62,9 @@ struct State {
     returned: Vec<Page>,
     /// What pages are cut from at present.
     block: Option<Block>,
-    /// The one behind it, whose memory is there.
-    ready: Option<Block>,
-    /// Blocks whose memory is not.
+    /// The one behind it.
+    ready: Option<Ready>,
+    /// Blocks whose memory is not there.
     blank: Vec<Block>,
     /// Parts of indexes to be prepared.
     parts: Vec<Part>,
@@ -69,6 +75,14 @@ struct State {
     tables: usize,
     /// Tests: this many more pages, then none.
     fail_after: Option<usize>,
+}
+
+/// A block whose memory is there before it is used, or will be.
+#[derive(Debug)]
+struct Ready {
+    block: Block,
+    /// Pages of it that are, from the front.
+    there: usize,
 }
 
 /// Who has memory there before it is needed.
@@ -192,8 +206,8 @@ impl PagePool {
         state.parts.push(part);
         self.wanting.notify_one();
     }
-    /// Wait until memory will soon be wanted, and have it there. For a thread of its own, again and
-    /// again. `false`: that is no longer needed ([`PagePool::end_providing`]).
+    /// Wait until memory will soon be wanted, and have a part of it there. For a thread of its own,
+    /// again and again. `false`: that is no longer needed ([`PagePool::end_providing`]).
     pub(super) fn provide(&self) -> bool {
         let mut state = self.state();
         if state.provider == Provider::Nobody {
@@ -207,15 +221,10 @@ impl PagePool {
                 return true;
             }
             if !self.keeps
-                && state.wants_block()
-                && let Some(mut block) = state.blank_block()
+                && let Some(part) = state.next_step()
             {
-                let wanted = state.left().saturating_sub(state.at_hand());
                 drop(state);
-                block.populate(wanted);
-                let mut state = self.state();
-                state.ready = Some(block);
-                state.drop_unwanted();
+                part.populate();
                 return true;
             }
             state = self.wanting.wait(state).expect("page pool lock");
@@ -257,7 +266,8 @@ impl State {
             if let Some(page) = self.block.as_mut().and_then(Block::page) {
                 return Some(page);
             }
-            self.block = Some(self.ready.take().or_else(|| self.blank_block())?);
+            let ready = self.ready.take().map(|ready| ready.block);
+            self.block = Some(ready.or_else(|| self.blank_block())?);
         }
     }
     fn blank_block(&mut self) -> Option<Block> {
@@ -272,25 +282,43 @@ impl State {
     fn at_hand(&self) -> usize {
         self.returned.len() + self.block.as_ref().map_or(0, Block::pages)
     }
-    /// Another block will be needed before long. (The first one is made when it is used: a daemon
-    /// that holds nothing is to cost nothing.)
+    /// Pages that will be cut of the next block.
+    fn wanted(&self) -> usize {
+        self.left().saturating_sub(self.at_hand())
+    }
+    /// Another block will be needed before long, and is not there yet. (The first one is made when
+    /// it is used: a daemon that holds nothing is to cost nothing.)
     fn wants_block(&self) -> bool {
-        let at_hand = self.at_hand();
+        let wanted = self.wanted();
+        let is_there = |ready: &Ready| ready.there >= wanted.min(ready.block.pages());
         self.provider == Provider::There
             && self.block.is_some()
-            && self.ready.is_none()
-            && at_hand <= PAGES_AHEAD
-            && at_hand < self.left()
+            && self.at_hand() <= PAGES_AHEAD
+            && wanted > 0
+            && !self.ready.as_ref().is_some_and(is_there)
     }
-    /// The limit may leave no room for the block that is ready, or not for all of it: a page of
-    /// another may have been cut while it was made so, and tables grow.
+    /// The memory that is to be there next: a part of that block.
+    fn next_step(&mut self) -> Option<Part> {
+        if !self.wants_block() {
+            return None;
+        }
+        if self.ready.is_none() {
+            self.ready = Some(Ready { block: self.blank_block()?, there: 0 });
+        }
+        let wanted = self.wanted();
+        let Ready { block, there } = self.ready.as_mut()?;
+        let from = std::mem::replace(there, wanted.min(block.pages()).min(*there + PAGES_AT_ONCE));
+        Some(block.part(from, *there - from))
+    }
+    /// The limit may leave no room for the block that is ready, or not for all of it: tables grow.
     fn drop_unwanted(&mut self) {
-        let wanted = self.left().saturating_sub(self.at_hand());
-        let Some(mut block) = self.ready.take_if(|block| wanted < block.pages()) else { return };
-        block.clear(wanted);
+        let wanted = self.wanted();
+        let Some(mut ready) = self.ready.take_if(|ready| wanted < ready.there) else { return };
+        ready.block.clear(wanted);
+        ready.there = wanted;
         match wanted {
-            0 => self.blank.push(block),
-            _ => self.ready = Some(block),
+            0 => self.blank.push(ready.block),
+            _ => self.ready = Some(ready),
         }
     }
 }
@@ -298,6 +326,8 @@ impl State {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::store::arena::Arena;
+    use crate::store::item::ItemId;
 
     #[test]
     fn the_limit_holds_and_what_comes_back_goes_out_again() {
@@ -336,20 +366,75 @@ mod tests {
             pages.extend(pool.take());
         }
         assert!(pool.state().wants_block());
-        assert!(pool.provide());
-        assert!(pool.state().ready.is_some() && !pool.state().wants_block());
+        provide_all(&pool);
+        assert_eq!(there(&pool), Some(32));
         pages.extend((0..PAGES_AHEAD + 1).filter_map(|_| pool.take()));
-        assert!(pool.state().ready.is_none(), "the page beyond comes from it");
+        assert_eq!(there(&pool), None, "the page beyond comes from it");
         pages.extend((0..PAGES_AHEAD).filter_map(|_| pool.take()));
-        assert!(pool.provide() && pool.state().ready.is_some());
+        provide_all(&pool);
+        assert_eq!(there(&pool), Some(32));
+        let at_hand = pool.state().at_hand();
+        pool.set_limit(pages.len() + at_hand + 5).unwrap();
+        assert_eq!((there(&pool), pool.state().wants_block()), (Some(5), false));
         pool.set_limit(pages.len() + 1).unwrap();
-        assert!(pool.state().ready.is_none() && !pool.state().wants_block());
+        assert_eq!((there(&pool), pool.state().wants_block()), (None, false));
         pool.set_limit(100).unwrap();
-        assert!(pool.provide() && pool.state().ready.is_some());
+        provide_all(&pool);
+        assert_eq!(there(&pool), Some(32));
         pages.extend(std::iter::from_fn(|| pool.take()));
         assert_eq!((pages.len(), pool.taken(), pool.state().wants_block()), (100, 100, false));
         pool.end_providing();
         assert!(!pool.provide());
+    }
+
+    fn there(pool: &PagePool) -> Option<usize> {
+        pool.state().ready.as_ref().map(|ready| ready.there)
+    }
+    /// Until it would wait.
+    fn provide_all(pool: &PagePool) {
+        while pool.state().wants_block() {
+            assert!(pool.provide());
+        }
+    }
+
+    /// The last block is not missing while somebody is at it who does not get to run.
+    #[test]
+    fn all_pages_can_be_had_in_the_middle_of_a_step() {
+        let pool = PagePool::new(64, Backing::Huge).unwrap();
+        pool.state().provider = Provider::There;
+        let mut pages: Vec<Page> = (0..16).filter_map(|_| pool.take()).collect();
+        let step = pool.state().next_step().expect("the second block is to be there soon");
+        pages.extend(std::iter::from_fn(|| pool.take()));
+        assert_eq!(pages.len(), 64);
+        step.populate();
+    }
+
+    /// Two threads take pages, write to them and give them back while a third provides: under miri,
+    /// which sees every race.
+    #[test]
+    fn pages_are_written_while_others_are_provided() {
+        let pool = PagePool::new(80, Backing::Huge).unwrap();
+        let rounds = if cfg!(miri) { 2 } else { 200 };
+        let write = |mark: u8| {
+            for _ in 0..rounds {
+                let mut arena = Arena::default();
+                let pages = (0..30).map_while(|_| pool.take());
+                let numbers = pages.enumerate().map(|(n, page)| (arena.put(n, page), n).1).count();
+                for n in 0..numbers {
+                    let byte = arena.bytes_mut(ItemId::new(n, 0), 8 * n, 1);
+                    assert_eq!(std::mem::replace(&mut byte[0], mark), 0, "a page is given zeroed");
+                }
+                (0..numbers).filter_map(|n| arena.take(n)).for_each(|page| pool.give(page));
+            }
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| while pool.provide() {});
+            let writers = [scope.spawn(|| write(1)), scope.spawn(|| write(2))];
+            let written = writers.map(|writer| writer.join());
+            pool.end_providing();
+            assert!(written.iter().all(Result::is_ok));
+        });
+        assert_eq!((pool.taken(), pool.free()), (0, 80));
     }
 
     #[test]
@@ -431,6 +516,30 @@ mod loom_tests {
             let theirs = thread.join().unwrap();
             assert!(mine.is_some() || theirs, "one of two gets the page");
             drop(mine);
+        });
+    }
+
+    /// Whoever provides is told of every block, is woken to end, and never stands in the way of
+    /// who takes pages.
+    #[test]
+    fn no_interleaving_of_taking_and_providing_misses_a_page_or_the_end() {
+        loom::model(|| {
+            let pool = PagePool::new(64, Backing::Lazy).unwrap();
+            // As far as the first thing that happens beside it.
+            let taken: Vec<Page> = (0..15).filter_map(|_| pool.take()).collect();
+            let other = pool.clone();
+            let provider = loom::thread::spawn(move || {
+                let mut steps = 0;
+                while other.provide() {
+                    steps += 1;
+                }
+                steps
+            });
+            let more = [pool.take(), pool.take()];
+            assert!(more.iter().all(Option::is_some));
+            pool.end_providing();
+            assert!(provider.join().unwrap() <= 32 / PAGES_AT_ONCE);
+            assert_eq!(pool.taken(), taken.len() + more.len());
         });
     }
 }
