@@ -3,7 +3,7 @@
 //! else.
 //!
 //! `SLABD_DIFFERENTIAL_COUNT` plays more conversations; `SLABD_DIFFERENTIAL_SEED` others: a number
-//! (a failure prints its own), or `random`.
+//! (a failure prints its own; played alone, all that was said), or `random`.
 
 mod binary;
 #[path = "../common/mod.rs"]
@@ -139,6 +139,9 @@ impl Comparison {
         if self.reference_is_unsteady(seed, culprit) {
             self.unsteady += 1;
             return None;
+        }
+        if std::env::var("SLABD_DIFFERENTIAL_COUNT").as_deref() == Ok("1") {
+            println!("All that was said:\n{}", readable(&said));
         }
         // A delayed flush, asked for in passing by a mutated line, may just be due on one side.
         std::thread::sleep(Duration::from_millis(2100));

@@ -11,7 +11,7 @@ pub type Predicate = fn(&[u8]) -> bool;
 
 /// A predicate by the name that `differences.txt` uses.
 pub fn predicate(name: &str) -> Option<Predicate> {
-    let known: [(&str, Predicate); 43] = [
+    let known: [(&str, Predicate); 44] = [
         ("too-few-words", |step| any(step, too_few_words)),
         ("short-line", |step| step.split_inclusive(|&b| b == b'\n').any(|line| line.len() < 4)),
         ("leading-space", |step| any(step, |line| line.starts_with(b" "))),
@@ -38,9 +38,13 @@ pub fn predicate(name: &str) -> Option<Predicate> {
         ("nul-byte", |step| step.contains(&0)),
         ("inner-cr", |step| any(step, |line| line.contains(&b'\r'))),
         ("flush-words", |step| any(step, |line| is(line, &[b"flush_all"]) && count(line) > 1)),
+        ("delayed-flush", |step| {
+            any(step, |line| is(line, &[b"flush_all"]) && number_at(line, 1) > 0)
+        }),
         ("bget", |step| any(step, |line| is(line, &[b"bget"]))),
         ("storage", |step| any(step, storage)),
-        ("shutdown", |step| any(step, |line| is(line, &[b"shutdown"]))),
+        // Before it on its line may stand the end of a value.
+        ("shutdown", |step| step.windows(8).any(|part| part == b"shutdown")),
         ("stats", |step| any(step, |line| is(line, &[b"stats"]))),
         ("long-value", |step| {
             any(step, |line| {
