@@ -15,7 +15,8 @@ use crate::server::{Kind, Server};
 use crate::table::Table;
 use crate::windows::Windows;
 use crate::wire::Player;
-use crate::workloads::{KEY_LEN, Request, Requests, drawn};
+use crate::workloads::workload::KEY_LEN;
+use crate::workloads::{Request, Requests, drawn};
 
 /// As near as this is healed, in points of hit ratio (0 to 100).
 const POINTS: f64 = 2.0;

@@ -15,8 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::clock::Limit;
-use super::common::Common;
-use super::inbox::{Asker, Message};
+use super::inbox::{Asker, Mailbox, Message};
 use super::limits::{LOGIN_DELAY_MS, LOGINS_MAX};
 use crate::commands::Credentials;
 use crate::ops::users::Users;
@@ -85,15 +84,15 @@ impl Errands {
 }
 
 impl ErrandThread {
-    /// Work until stopped.
-    pub(super) fn run(mut self, common: &Common) {
+    /// Work until stopped; verdicts go to these, one a worker.
+    pub(super) fn run(mut self, mailboxes: &[Mailbox]) {
         // Whoever serves comes first: strangers may have it compute as much as they like.
         process::lower_priority();
         if let Err(error) = File::open(self.users.path()) {
             let path = self.users.path().display();
             log::warn!("{path} cannot be read as this user: SIGHUP will change nothing: {error}");
         }
-        while let Some(errand) = self.next(common) {
+        while let Some(errand) = self.next(mailboxes) {
             if self.stop.load(Relaxed) {
                 return;
             }
@@ -104,7 +103,7 @@ impl ErrandThread {
                 Errand::Verify { asker, credentials } => {
                     let right = self.users.verify(&credentials.user, &credentials.password);
                     if right {
-                        tell(common, asker, true);
+                        tell(mailboxes, asker, true);
                     } else {
                         self.refused.push_back((Limit::after_ms(LOGIN_DELAY_MS), asker));
                     }
@@ -115,14 +114,14 @@ impl ErrandThread {
     }
 
     /// The next errand. Meanwhile those whose time has come are told no.
-    fn next(&mut self, common: &Common) -> Option<Errand> {
+    fn next(&mut self, mailboxes: &[Mailbox]) -> Option<Errand> {
         loop {
             let Some(&(at, asker)) = self.refused.front() else {
                 return self.receiver.recv().ok();
             };
             if at.passed() {
                 self.refused.pop_front();
-                tell(common, asker, false);
+                tell(mailboxes, asker, false);
                 continue;
             }
             match self.receiver.recv_timeout(at.left()) {
@@ -141,6 +140,6 @@ impl ErrandThread {
     }
 }
 
-fn tell(common: &Common, asker: Asker, right: bool) {
-    common.mailboxes[asker.worker].send(Message::Verdict { asker, right });
+fn tell(mailboxes: &[Mailbox], asker: Asker, right: bool) {
+    mailboxes[asker.worker].send(Message::Verdict { asker, right });
 }

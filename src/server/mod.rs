@@ -182,7 +182,7 @@ impl Threads {
         }
         let errands = todo.map(|todo| {
             let common = Arc::clone(&common);
-            spawn("errands".to_owned(), move || todo.run(&common))
+            spawn("errands".to_owned(), move || todo.run(&common.mailboxes))
         });
         let errands = errands.transpose()?;
         let (maintained, until) = crossbeam_channel::bounded(0);

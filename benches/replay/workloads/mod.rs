@@ -8,14 +8,14 @@ mod clusters;
 mod draw;
 mod files;
 mod made;
-mod workload;
+pub mod workload;
 
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use crate::rng::Rng;
 
-pub use workload::{KEY_LEN, REQUESTS_PER_MS, Request, Requests, Workload};
+pub use workload::{REQUESTS_PER_MS, Request, Requests, Workload};
 
 /// All that can be made from a seed.
 pub fn made() -> Vec<Workload> {
