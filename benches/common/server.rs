@@ -301,10 +301,8 @@ impl Server {
 
     fn memory_line(&self, file: &str, name: &str) -> io::Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/{file}", self.pid()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix(name));
-        let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
-        let kibibytes = kibibytes.and_then(|text| text.parse::<u64>().ok());
-        kibibytes.map(|count| count << 10).ok_or_else(|| self.failed(&format!("has no {name}")))
+        let found = kibibytes_of(&status, name).map(|count| count << 10);
+        found.ok_or_else(|| self.failed(&format!("has no {name}")))
     }
 }
 
@@ -328,6 +326,18 @@ pub fn leave_out_what_is_missing(servers: &mut Vec<Kind>, programs: &Programs) {
         eprintln!("{} not found (see scripts/bench.sh): column left out", path.display());
         servers.retain(|&kind| kind != Kind::NoPrefetch);
     }
+}
+
+/// Memory that new processes can have, in bytes; 0 if the system does not say.
+pub fn available_bytes() -> u64 {
+    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    kibibytes_of(&text, "MemAvailable:").map_or(0, |count| count << 10)
+}
+
+/// The number of a line `NAME: NUMBER kB`.
+fn kibibytes_of(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    line.trim().strip_suffix(" kB")?.trim().parse().ok()
 }
 
 /// Nanoseconds the calling thread has run.

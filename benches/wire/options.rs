@@ -34,8 +34,8 @@ usage: cargo bench --bench wire -- [OPTIONS] [MODE]
   --seconds S            each server's time in each round (2)
   --connections N        connections that send (50)
   --seed N               of the keys drawn (1)
-  --big                  also the key set of more than 4 GiB, one server at a time, among them
-                         no-huge and no-prefetch
+  --big                  also the key set of more than 4 GiB, on no-huge and no-prefetch too; one
+                         server at a time unless there is memory for all that are named
   --quick                a smoke run of half a minute; its figures mean little
   --items N              for memory (2000000)
   --idle N               connections for idle and connections (10000)

@@ -12,7 +12,7 @@ use crate::results::Results;
 use crate::rounds::alternated;
 use crate::rows::{Cell, Row};
 use crate::script::Script;
-use crate::server::{Kind, Server};
+use crate::server::{self, Kind, Server};
 use crate::syscalls;
 use crate::tables;
 use crate::turns;
@@ -58,14 +58,17 @@ pub fn measure(
     Ok(())
 }
 
-/// Who runs at the same time: all, or one after the other where memory would not do for all. There
-/// it also counts what prefetches and huge pages bring.
+/// Who runs at the same time: all, or one after the other where memory would not do for all. Of a
+/// big set it also counts what prefetches and huge pages bring.
 fn together(set: &KeySet, options: &Options) -> Vec<Vec<Kind>> {
-    if set.big {
-        let parts = options.parts.iter();
-        options.servers.iter().chain(parts).map(|&kind| vec![kind]).collect()
-    } else {
-        vec![options.servers.clone()]
+    if !set.big {
+        return vec![options.servers.clone()];
+    }
+    let kinds = [&options.servers[..], &options.parts].concat();
+    let caches = kinds.iter().filter(|kind| kind.is_cache()).count() as u64;
+    match caches * (u64::from(set.memory_mb) << 20) <= server::available_bytes() {
+        true => vec![kinds],
+        false => kinds.into_iter().map(|kind| vec![kind]).collect(),
     }
 }
 
