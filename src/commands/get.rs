@@ -12,6 +12,9 @@ use crate::protocol::{Get, Keys, Reply};
 use crate::store::{BUCKETS_AHEAD, ITEMS_AHEAD};
 use crate::store::{Deadline, KeyHash, PREFETCHED, PinId, Session};
 
+/// Keys of a list that are answered under one lock.
+const KEYS_MAX: usize = 128;
+
 /// What stays the same over the keys of one lookup.
 struct Lookup<'c, 'x> {
     cx: &'c Context<'x>,
@@ -64,6 +67,13 @@ pub(super) fn one<const PLACE: u8>(
     }
     reply.end();
     Next::Continue
+}
+
+/// Others may have the lock for a moment. A call, so that the list is not longer for it.
+#[cold]
+#[inline(never)]
+fn let_go(session: &mut Session<'_>) {
+    session.release();
 }
 
 /// Who answers a key: a get of one, one that is repeated, a list. Each has a copy of the lookup, in
@@ -155,6 +165,9 @@ impl<'c, 'x> Lookup<'c, 'x> {
             }
             if at + ITEMS_AHEAD < known {
                 session.prefetch_item(ring[(at + ITEMS_AHEAD) % BUCKETS_AHEAD].hash, long);
+            }
+            if at % KEYS_MAX == KEYS_MAX - 1 {
+                let_go(session);
             }
             let before = reply.len();
             if let Some(pin) = self.answer::<LISTED>(session, key, hash, &mut reply) {

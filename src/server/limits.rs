@@ -69,6 +69,11 @@ const _: () = assert!(READ_AREA >= 4 * READ_MAX && READ_MAX >= READ_ROOM_MIN);
 /// Requests of one connection in one turn, if -R does not say less.
 pub(super) const TURN_REQUESTS_MAX: usize = 256;
 
+/// Requests in one visit to the store, of several connections, before which its lock is let go for
+/// a moment: another connection's turn may follow under it if they were fewer.
+pub(super) const VISIT_REQUESTS_MAX: usize = 128;
+const _: () = assert!(VISIT_REQUESTS_MAX <= TURN_REQUESTS_MAX);
+
 /// Bytes of requests of one connection in one turn; one value at least must fit.
 pub(super) const TURN_BYTES_MAX: usize = 64 << 10;
 

@@ -188,6 +188,7 @@ impl Threads {
         let (maintained, until) = crossbeam_channel::bounded(0);
         let maintain = Arc::clone(&common);
         let maintainer = spawn("maintain".to_owned(), move || {
+            wait_for_turn();
             maintainer::run(&maintain, clock, &until);
         })?;
         let provide = Arc::clone(&common);
@@ -216,12 +217,19 @@ impl Threads {
     }
 }
 
-/// Have memory there before it is needed, until that is ended.
-fn provide_memory(store: &Store) {
-    // On the core of a worker it would be what that is not to wait for.
-    if let Err(error) = cpu::give_way() {
-        log::debug!("memory is provided at ordinary priority: {error}");
+/// What a thread of the background does first: it is woken by workers that hold a lock, or while
+/// they do.
+fn wait_for_turn() {
+    if let Err(error) = cpu::wait_for_turn() {
+        log::debug!("a thread of the background may interrupt workers: {error}");
     }
+}
+
+/// Have memory there before it is needed, until that is ended. With its share of the cores: while
+/// it works it holds what workers wait for, the pool's lock or the kernel's on the map of the
+/// process; at the lowest priority it was seen to hold that for seconds.
+fn provide_memory(store: &Store) {
+    wait_for_turn();
     while store.provide() {}
 }
 

@@ -10,7 +10,7 @@ use self::ahead::Ahead;
 use super::connection::{Connection, Due, Login, Parked, Phase, Upload, body_deadline};
 use super::direct;
 use super::env::{Effects, Env};
-use super::limits::{DIRECT_MIN, DUMP_PIECES, STREAM_AHEAD, STREAM_PIECES};
+use super::limits::{DIRECT_MIN, DUMP_PIECES, STREAM_AHEAD, STREAM_PIECES, VISIT_REQUESTS_MAX};
 use super::plan::{Plan, Refused, Step, What};
 use crate::commands::{self, ClientState, Context, Next, NextKey, Produced, Producer};
 use crate::ops::watch::{Asker, Streams};
@@ -52,6 +52,8 @@ pub(super) struct Visit<'v, 'e> {
     observed: bool,
     /// Whose doing is what happens.
     asker: Asker,
+    /// Requests since the lock was let go.
+    since: usize,
 }
 
 impl<'v, 'e> Visit<'v, 'e> {
@@ -69,7 +71,7 @@ impl<'v, 'e> Visit<'v, 'e> {
         let observed = env.log || env.watched != Streams::NONE;
         let asker = Asker::default();
         let ahead = Ahead::new(env.store, &plan.hashes, long);
-        Visit { env, session, out, plan, ahead, effects, observed, asker }
+        Visit { env, session, out, plan, ahead, effects, observed, asker, since: 0 }
     }
     /// All connections were served, or what they are answered is to be sent. Whether it was long.
     pub(super) fn end(mut self) -> bool {
@@ -95,6 +97,11 @@ impl<'v, 'e> Visit<'v, 'e> {
         steps: Range<usize>,
     ) -> usize {
         let begin = self.out.len();
+        self.since += steps.len();
+        if self.since > VISIT_REQUESTS_MAX {
+            self.session.release();
+            self.since = steps.len();
+        }
         match conn.phase {
             Phase::Commands => {}
             Phase::Paused => conn.phase = Phase::Commands,

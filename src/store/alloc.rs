@@ -22,8 +22,9 @@ const TAIL_LOOKS: usize = 8;
 const EVICTIONS: usize = 16;
 /// Chunks freed of long chains in one allocation.
 pub(super) const DOOMED_STEP: usize = 64;
-/// Items that may be removed or moved under one lock, give or take a page's step: at some 350 ns
-/// each 45 microseconds. Beyond it a visit lets go of the lock for a moment, and pages wait.
+/// Items that may be stored, removed or moved under one lock, give or take a page's step: at some
+/// 350 ns each 45 microseconds, and twice as much where the system has memory to give for each.
+/// Beyond it a visit lets go of the lock for a moment, and pages wait.
 pub(super) const TOIL: u32 = 128;
 /// HOT's share of a class, as one part in so many, beyond which it is evicted from, where it is a
 /// probation: S3-FIFO's tenth.

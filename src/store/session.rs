@@ -1,7 +1,8 @@
 //! A visit to the store: verbs run through it, each under its shard's lock.
 //!
-//! With one shard the lock is taken once for the visit (32 keys must not mean 32 locks); with
-//! more it is taken for each verb, since neighbours in a batch rarely share a shard.
+//! With one shard the lock is taken once for the visit (32 keys must not mean 32 locks), unless
+//! much is stored or had to go, or the visitor lets go of it; with more it is taken for each verb,
+//! since neighbours in a batch rarely share a shard.
 //!
 //! A lookup is inlined from here down to the key's comparison: it is a hundred instructions in the
 //! end, and was twice that in calls.
@@ -100,14 +101,18 @@ impl<'a> Session<'a> {
     /// `SetMode::Set` have removed the old item: a stale value must not outlive its replacement.
     #[inline]
     pub fn set(&mut self, args: &SetArgs<'_>, value: &[u8], now: Seconds) -> Stored {
-        let stored = self.with(args.hash, |shard, _| shard.set_noted(args, value, now));
+        let stored = self.with(args.hash, |shard, _| {
+            shard.toil = shard.toil.saturating_add(1);
+            shard.set_noted(args, value, now)
+        });
         self.rest();
         match stored {
             Stored::TooLarge | Stored::OutOfMemory => self.set_again(args, value, stored, now),
             stored => stored,
         }
     }
-    /// A visit in which much had to go to make room lets others have the lock for a moment.
+    /// A visit in which much was stored, or had to go to make room, lets others have the lock for a
+    /// moment.
     #[inline]
     fn rest(&mut self) {
         if self.guard.as_ref().is_some_and(|shard| shard.toil >= TOIL) {
@@ -224,6 +229,7 @@ impl<'a> Session<'a> {
         now: Seconds,
     ) -> (Stored, usize) {
         let (stored, len) = self.with(args.hash, |shard, _| {
+            shard.toil = shard.toil.saturating_add(1);
             let stored = shard.set_noted(args, value, now);
             let done = matches!(stored, Stored::Stored(_));
             (stored, if done { shard.len_under(args.key, args.hash) } else { value.len() })

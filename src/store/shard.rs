@@ -84,8 +84,8 @@ pub struct Shard {
     pub(super) clearing: Option<Clearing>,
     /// The class that last needed one.
     pub(super) needy: Option<ClassId>,
-    /// Items removed or moved since the lock was taken, as far as one visit is concerned. Where
-    /// there is more than one shard: since memory was last looked for.
+    /// Items stored, removed or moved since the lock was taken, as far as one visit is concerned.
+    /// Where there is more than one shard: since memory was last looked for.
     pub(super) toil: u32,
     /// The most that this ever was when the lock was let go.
     #[cfg(test)]

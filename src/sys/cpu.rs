@@ -95,16 +95,16 @@ pub fn ticks() -> u64 {
 /// Cores that can be named: those of the kernel's set.
 pub const CORES_MAX: usize = libc::CPU_SETSIZE as usize;
 
-/// From now on the calling thread runs on what others leave of the cores: whoever wakes up has its
-/// core at once.
+/// From now on the calling thread has its share of the cores as ever, but takes none from whoever
+/// is running when it wakes up: that may be in the midst of something for which others wait.
 ///
 /// # Errors
 /// The kernel's, where a sandbox forbids it.
-pub fn give_way() -> std::io::Result<()> {
+pub fn wait_for_turn() -> std::io::Result<()> {
     // SAFETY: a sched_param is integers, for which all zeroes is a value.
-    let lowest: libc::sched_param = unsafe { std::mem::zeroed() };
-    // SAFETY: the pointer is to `lowest`, which is only read; 0 is this thread.
-    let done = unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const lowest) };
+    let none: libc::sched_param = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is to `none`, which is only read; 0 is this thread.
+    let done = unsafe { libc::sched_setscheduler(0, libc::SCHED_BATCH, &raw const none) };
     if done == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) }
 }
 
@@ -180,12 +180,12 @@ mod tests {
 
     #[test]
     #[cfg_attr(miri, ignore = "asks the system")]
-    fn a_thread_that_gives_way_has_the_lowest_priority_there_is() {
+    fn a_thread_that_waits_for_its_turn_interrupts_nobody() {
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                give_way().unwrap();
+                wait_for_turn().unwrap();
                 // SAFETY: the call takes a number and touches no memory of ours; 0 is this thread.
-                assert_eq!(unsafe { libc::sched_getscheduler(0) }, libc::SCHED_IDLE);
+                assert_eq!(unsafe { libc::sched_getscheduler(0) }, libc::SCHED_BATCH);
             });
         });
     }
