@@ -87,8 +87,9 @@
 //!
 //! **Copies.** A value up to 64 KiB is copied once in and once out under its shard's lock. A longer
 //! one is received into an unlinked chain of chunks as it arrives, and sent in slices from a
-//! *pinned* chain: replaced or deleted meanwhile, it stays until its reader is done. A lone worker,
-//! whose locks nobody waits for, has the kernel copy from and to the chunks (`server/direct.rs`).
+//! *pinned* chain: replaced or deleted meanwhile, it stays until its reader is done. From 128 KiB
+//! the kernel copies from the chunks, with no lock held, as much as the socket takes by one call
+//! (`store/direct.rs`); a lone worker, whose locks nobody waits for, has it copy to them as well.
 //!
 //! **Expiry.** A dead item goes when it is met, or in its second, by a timing wheel whose slots
 //! name pages and whose places in a page are found by a byte for each chunk: what it costs follows

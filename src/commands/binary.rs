@@ -2,27 +2,22 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{ClientState, Context, Next, exptime};
+use super::{Context, Next, Producer, exptime};
 use crate::protocol::limits::VALUE_IN_BUFFER_MAX;
 use crate::protocol::{Binary, Exptime, Refusal, Reply, Style};
 use crate::store::{KeyHash, Session};
 
-/// Look one key up, and answer even if it is not there. A long value is pinned: then the request is
-/// run once more when that was sent, and has nothing left to say. There is a copy for each place:
-/// see `get::ONE`.
+/// Look one key up, and answer even if it is not there. There is a copy for each place: see
+/// `get::ONE`.
 #[inline(always)]
 pub(super) fn fetch<const PLACE: u8>(
     cx: &Context<'_>,
     session: &mut Session<'_>,
-    client: &mut ClientState,
     (key, hash): (&[u8], KeyHash),
     touch: Option<Exptime>,
     to: Binary,
     out: &mut Vec<u8>,
 ) -> Next {
-    if std::mem::take(&mut client.resume_at) != 0 {
-        return Next::Continue;
-    }
     let style = Style::Binary(to);
     let touch = touch.map(|e| exptime::deadline(e, cx.now, cx.shared.epoch_unix));
     let mut reply = Reply::new(style, out);
@@ -50,10 +45,7 @@ pub(super) fn fetch<const PLACE: u8>(
     match found {
         None => reply.miss(key),
         Some(None) => {}
-        Some(Some(pin)) => {
-            client.resume_at = key.len();
-            return Next::SendPinned(pin);
-        }
+        Some(Some(pin)) => return Next::Stream(Producer::Value(pin, b"")),
     }
     Next::Continue
 }

@@ -6,7 +6,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{ClientState, Context, Next, exptime};
+use super::{ClientState, Context, Next, Producer, exptime};
 use crate::protocol::limits::VALUE_IN_BUFFER_MAX;
 use crate::protocol::{Get, Keys, Reply};
 use crate::store::{BUCKETS_AHEAD, ITEMS_AHEAD};
@@ -14,6 +14,8 @@ use crate::store::{Deadline, KeyHash, PREFETCHED, PinId, Session};
 
 /// Keys of a list that are answered under one lock.
 const KEYS_MAX: usize = 128;
+/// What stands behind the value of a get of one key. (A long one; all others are appended.)
+const ONLY_VALUE_END: &[u8] = b"\r\nEND\r\n";
 
 /// What stays the same over the keys of one lookup.
 struct Lookup<'c, 'x> {
@@ -45,7 +47,7 @@ pub(super) fn get(
     let touch = get.touch.map(|e| exptime::deadline(e, cx.now, cx.shared.epoch_unix));
     match (get.keys.only(), hash) {
         (Some(key), Some(hash)) if client.resume_at == 0 => {
-            one::<ONE>(cx, session, client, (key, hash), touch, reply)
+            one::<ONE>(cx, session, (key, hash), touch, reply)
         }
         _ => Lookup::new(cx, touch).answer_list(session, client, get.keys, reply),
     }
@@ -56,14 +58,12 @@ pub(super) fn get(
 pub(super) fn one<const PLACE: u8>(
     cx: &Context<'_>,
     session: &mut Session<'_>,
-    client: &mut ClientState,
     (key, hash): (&[u8], KeyHash),
     touch: Option<Deadline>,
     mut reply: Reply<'_>,
 ) -> Next {
     if let Some(pin) = Lookup::new(cx, touch).answer::<PLACE>(session, key, hash, &mut reply) {
-        client.resume_at = key.len();
-        return Next::SendPinned(pin);
+        return Next::Stream(Producer::Value(pin, ONLY_VALUE_END));
     }
     reply.end();
     Next::Continue

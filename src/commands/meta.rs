@@ -1,9 +1,6 @@
 //! mg and me: one key, and whatever may be asked of its item.
-//!
-//! A value too long for the output is sent on its own, and the request then comes again:
-//! `ClientState::resume_at`, which counts bytes of a list for get, is then not 0.
 
-use super::{ClientState, Context, Next, exptime};
+use super::{Context, Next, Producer, exptime};
 use crate::protocol::limits::VALUE_IN_BUFFER_MAX;
 use crate::protocol::{Exptime, Flags, Plain, Reply, Shown, Style, Ttl, mask};
 use crate::store::{Deadline, FetchArgs, Hit, KeyHash, PinId, Session};
@@ -96,25 +93,17 @@ pub(super) fn left(deadline: Deadline, now: u32) -> Ttl {
 pub(super) fn fetch<const PLACE: u8>(
     cx: &Context<'_>,
     session: &mut Session<'_>,
-    client: &mut ClientState,
     (key, hash): (&[u8], KeyHash),
     flags: &Flags<'_>,
     out: &mut Vec<u8>,
 ) -> Next {
-    if client.resume_at != 0 {
-        client.resume_at = 0; // its value is sent
-        return Next::Continue;
-    }
     let found = match flags.meets(PECULIAR) {
         false => look_up::<PLACE>(cx, session, (key, hash), flags, out),
         true => look_closely(cx, session, (key, hash), flags, out),
     };
     match found {
         Some(None) => Next::Continue,
-        Some(Some(pin)) => {
-            client.resume_at = 1;
-            Next::SendPinned(pin)
-        }
+        Some(Some(pin)) => Next::Stream(Producer::Value(pin, b"\r\n")),
         None => {
             Reply::new(Style::Meta(*flags), out).miss(key);
             Next::Continue

@@ -62,8 +62,8 @@ pub enum Next {
     Close,
     /// The output is full; execute the same request again once it has drained.
     Pause,
-    /// Send the value behind `pin` in slices, then what ends a value, then execute the same request
-    /// again (`ClientState::resume_at` stands behind the key).
+    /// Send this value of a list, then what ends a value, then execute the same request again
+    /// (`ClientState::resume_at` stands behind the key).
     SendPinned(PinId),
     /// The request is done, but for the rest of its answer: send what the producer makes.
     Stream(Producer),
@@ -168,10 +168,10 @@ fn dispatch(
         }
         Command::Fetch(Fetch { key, touch }) => match style {
             Style::Binary(to) => {
-                binary::fetch::<{ get::ONE }>(cx, session, client, (key, hash(key)), touch, to, out)
+                binary::fetch::<{ get::ONE }>(cx, session, (key, hash(key)), touch, to, out)
             }
             Style::Meta(ref flags) => {
-                meta::fetch::<{ get::ONE }>(cx, session, client, (key, hash(key)), flags, out)
+                meta::fetch::<{ get::ONE }>(cx, session, (key, hash(key)), flags, out)
             }
             Style::Text { .. } => unreachable!("text looks up lists"),
         },

@@ -30,14 +30,14 @@ pub fn repeat<'r>(
     match (&asked.command, &asked.style) {
         (Command::Get(_), Style::Text { .. }) => all.each(|session, repeat, hash, out| {
             let reply = Reply::new(asked.style, out);
-            get::one::<REPEATED>(cx, session, client, (repeat.key, hash), None, reply)
+            get::one::<REPEATED>(cx, session, (repeat.key, hash), None, reply)
         }),
         (Command::Fetch(_), Style::Meta(flags)) => all.each(|session, repeat, hash, out| {
-            meta::fetch::<REPEATED>(cx, session, client, (repeat.key, hash), flags, out)
+            meta::fetch::<REPEATED>(cx, session, (repeat.key, hash), flags, out)
         }),
         (Command::Fetch(asked), Style::Binary(to)) => all.each(|session, repeat, hash, out| {
             let (key, to) = (repeat.key, Binary { opaque: repeat.opaque, ..*to });
-            binary::fetch::<REPEATED>(cx, session, client, (key, hash), asked.touch, to, out)
+            binary::fetch::<REPEATED>(cx, session, (key, hash), asked.touch, to, out)
         }),
         _ => all.each(|session, repeat, hash, out| {
             execute(cx, session, client, &asked.repeated(&repeat), Some(hash), out)

@@ -2,7 +2,7 @@
 //! room for it, so that an answer costs what one piece does, however long it is.
 
 use crate::ops::shared::Shared;
-use crate::protocol::{DumpFormat, Dumped, Protocol};
+use crate::protocol::{DumpFormat, Dumped};
 use crate::store::{Dump, PinId, PinRead, Store};
 
 /// Bytes of a value that are copied under one lock.
@@ -12,8 +12,8 @@ const PIN_SLICE: usize = 64 << 10;
 /// not finished.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Producer {
-    /// The value, and what ends one in the dialect.
-    Value(PinId, Protocol),
+    /// The value, and what stands behind it.
+    Value(PinId, &'static [u8]),
     /// `lru_crawler metadump` and `mgdump`.
     Dump(Dump, DumpFormat),
 }
@@ -39,10 +39,10 @@ impl Producer {
         out: &mut Vec<u8>,
     ) -> Produced {
         match self {
-            Producer::Value(pin, protocol) => match store.read_pin(pin, PIN_SLICE, out) {
+            Producer::Value(pin, behind) => match store.read_pin(pin, PIN_SLICE, out) {
                 PinRead::More => Produced::More,
                 PinRead::Done => {
-                    out.extend_from_slice(protocol.value_end());
+                    out.extend_from_slice(behind);
                     Produced::Done
                 }
                 PinRead::Revoked => Produced::Broken,

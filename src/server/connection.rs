@@ -77,6 +77,8 @@ pub(super) struct Connection<S> {
     pub(super) idle_counts: bool,
     /// It came to a bad end.
     pub(super) broken: bool,
+    /// `descriptor` is the stream's, and what is written to it needs no other treatment.
+    pub(super) gathers: bool,
     /// The socket's number, where there is one.
     pub(super) descriptor: RawFd,
 }
@@ -214,6 +216,7 @@ impl<S> Connection<S> {
             bulky: false,
             idle_counts,
             broken: false,
+            gathers: false,
             descriptor: -1,
         }
     }

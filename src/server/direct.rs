@@ -1,18 +1,23 @@
 //! Long values between a socket and their chunks, without a stop in a buffer of ours: what makes a
 //! megabyte cost one copy, the kernel's, and no memory but the item's.
 //!
-//! Both ways are gone before a stage's visit, where its reads are, and need no step of a plan. The
-//! shard is locked during the system calls, so this is for a worker that is the only one; where
+//! A value is received before a stage's visit, where its reads are, and needs no step of a plan.
+//! The shard is locked during the system calls, so this is for a worker that is the only one; where
 //! several share the shards, long values are copied in pieces, outside of which nobody waits.
+//!
+//! A value is sent behind what goes before it, by the same call, with no lock held. The more a call
+//! takes, the less a byte costs: each wakes the reader.
 
 use std::array;
-use std::io::{IoSlice, IoSliceMut, Read, Write};
+use std::io::{IoSliceMut, Read, Write};
 
 use super::connection::{Connection, Phase, retry};
 use super::env::Env;
-use super::limits::{DIRECT_BEHIND, DIRECT_MAX, DIRECT_MIN, DIRECT_TURN_MAX};
+use super::limits::{
+    DIRECT_BEHIND, DIRECT_MAX, DIRECT_MIN, DIRECT_TURN_MAX, GATHER_MAX, STREAM_AHEAD,
+};
 use crate::commands::Producer;
-use crate::store::{PinRead, Received, SLICES_MAX};
+use crate::store::{PinRead, Received, SLICES_MAX, Store};
 
 /// Whether nobody waits for this worker's locks.
 pub(super) fn pays(env: &Env<'_>) -> bool {
@@ -90,42 +95,49 @@ fn read_chunks<S: Read>(
     (whole || n > inside).then_some(n - inside)
 }
 
-/// Send a long value's next bytes from its chunks. `true`: the turn may go on: that was all of it,
-/// or the connection sends something else.
-pub(super) fn send<S: Write>(env: &Env<'_>, conn: &mut Connection<S>) -> bool {
-    if !pays(env) {
-        return true;
+/// Whether a value is to be sent from its chunks to this connection.
+pub(super) fn is_due<S>(conn: &Connection<S>) -> bool {
+    match &conn.phase {
+        Phase::Send(Producer::Value(pin, _)) => conn.gathers && pin.len() > STREAM_AHEAD,
+        _ => false,
     }
-    let mut turn_left = DIRECT_TURN_MAX;
-    while let Phase::Send(Producer::Value(pin, _)) = &conn.phase
-        && turn_left > 0
-    {
-        let (mut written, mut room) = (Ok(0), 0);
-        let stream = &mut conn.stream;
-        let answer = env.store.send_pin(pin, DIRECT_MAX, |chunks| {
-            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-            for (slice, chunk) in slices.iter_mut().zip(chunks) {
-                *slice = IoSlice::new(chunk);
-                room += chunk.len();
-            }
-            if room > 0 {
-                written = retry(|| stream.write_vectored(&slices[..chunks.len()]));
-            }
-            written.as_ref().map_or(0, |&n| n)
-        });
-        let taken = conn.note_write(written, room, env.counters);
-        turn_left = turn_left.saturating_sub(room);
-        if taken > 0 {
-            conn.sent_at = env.now;
-        }
-        if conn.failed {
-            return false;
-        }
-        match answer {
-            PinRead::Done | PinRead::Revoked => return true,
-            PinRead::More if conn.blocked => return false,
-            PinRead::More => {}
-        }
+}
+
+/// Send `front`, which nothing else waits before, and behind it a long value's next bytes from its
+/// chunks: at most [`GATHER_MAX`] by one call. What of `front` the socket does not take waits.
+/// `more`: once the value is sent, requests wait to be run.
+pub(super) fn send<S: Write>(env: &Env<'_>, conn: &mut Connection<S>, front: &[u8], more: bool) {
+    let Phase::Send(Producer::Value(pin, behind)) = &conn.phase else { return };
+    let (mut written, mut value, mut end) = (Ok(0), 0, *behind);
+    let file = conn.descriptor;
+    let answer = env.store.send_pin(pin, GATHER_MAX, |lease, last| {
+        value = lease.len();
+        end = if last { behind } else { b"" };
+        written = retry(|| lease.region().write_parts(file, front, lease.parts(), end));
+        written.as_ref().map_or(0, |n| n.saturating_sub(front.len()).min(value))
+    });
+    if answer == PinRead::Revoked {
+        conn.send(front, env.now, env.counters);
+        conn.failed = true;
+        return;
     }
-    turn_left > 0
+    let taken = conn.note_write(written, front.len() + value + end.len(), env.counters);
+    if taken > 0 {
+        conn.sent_at = env.now;
+    }
+    if conn.failed {
+        return;
+    }
+    conn.output.append(&front[taken.min(front.len())..]);
+    if answer == PinRead::Done {
+        conn.output.append(&end[taken - front.len() - value..]);
+        let done = if more { Phase::Paused } else { Phase::Commands };
+        release(env.store, std::mem::replace(&mut conn.phase, done));
+    }
+}
+
+fn release(store: &Store, phase: Phase) {
+    if let Phase::Send(producer) = phase {
+        producer.release(store);
+    }
 }

@@ -24,9 +24,14 @@ pub(super) const READ_AREA: usize = 4 * READ_MAX;
 /// comes in one, with its line.
 pub(super) const READ_MAX: usize = VALUE_IN_BUFFER_MAX + (4 << 10);
 
-/// Bytes of a long value that one system call moves between socket and chunks, under the lock of
-/// the only shard: some 100 microseconds. With a quarter of it, sending a megabyte takes half as
-/// much processor again: every call wakes the reader.
+/// Bytes of a long value that one system call sends from its chunks, if its socket takes as much
+/// (net.ipv4.tcp_wmem): a turn's share, less than a millisecond. A value of 10 MiB sent by calls of
+/// 256 KiB takes 1.5 times as much processor as by one that sends what the socket takes, by calls
+/// of 512 KiB 1.4 times, of 1 MiB 1.2 times: every call wakes the reader.
+pub(super) const GATHER_MAX: usize = 4 << 20;
+
+/// Bytes of a long value that one system call reads into its chunks, under the lock of the only
+/// shard: some 70 microseconds.
 pub(super) const DIRECT_MAX: usize = 512 << 10;
 
 /// The same for the first call of a value, and for one after a call that came short. A value that
@@ -49,8 +54,9 @@ pub(super) const DIRECT_BEHIND: usize = 4 << 10;
 const _: () = assert!(DIRECT_BEHIND <= READ_ROOM_MIN);
 
 /// A stage begins no connection's turn once its reads, and what was sent before its visit, have
-/// moved this many bytes: some half a millisecond. Long values take none of the read area, and
-/// dozens of them, a megabyte each, would hold up the short requests behind.
+/// moved this many bytes: some half a millisecond. Behind its visit it begins to send no long value
+/// once as much is sent. Long values take none of the read area, and dozens of them, a megabyte
+/// each, would hold up the short requests behind.
 pub(super) const STAGE_MOVED_MAX: u64 = 2 << 20;
 const _: () = assert!(STAGE_MOVED_MAX >= (READ_AREA + DIRECT_TURN_MAX) as u64);
 
@@ -87,7 +93,9 @@ pub(super) const OUTPUT_MARK_TIGHT: usize = 32 << 10;
 pub(super) const OUTPUT_LOW: usize = 16 << 10;
 
 /// A long answer is made ahead of its socket by at most this much, and the piece that passes it:
-/// what a slow reader of one costs.
+/// what a slow reader of one costs. A value no longer than this is copied, as short ones are, which
+/// costs as much as to send it from its chunks, and its connection goes on in the same turn; a
+/// longer one is not made ahead of its socket at all.
 pub(super) const STREAM_AHEAD: usize = 128 << 10;
 const _: () = assert!(OUTPUT_MARK >= STREAM_AHEAD + (64 << 10));
 

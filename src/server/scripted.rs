@@ -6,7 +6,7 @@
 //! thread waits for ever.
 
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
+use std::io::{self, ErrorKind, IoSliceMut, Read, Write};
 
 use slab::Slab;
 
@@ -73,11 +73,6 @@ impl Write for Script {
         self.room -= n;
         self.written.extend_from_slice(&bytes[..n]);
         Ok(n)
-    }
-
-    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        let joined: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
-        self.write(&joined)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -177,9 +177,13 @@ fn take_bytes<S: Read + Write>(
     if conn.doomed {
         return None;
     }
+    if direct::is_due(conn) && !conn.blocked && conn.output.len() <= OUTPUT_LOW {
+        let front = std::mem::take(&mut conn.output);
+        direct::send(env, conn, front.filled(), !conn.input.is_empty());
+    }
     conn.send_waiting(env.now, env.counters);
     match conn.phase {
-        _ if conn.failed => None,
+        _ if conn.failed || direct::is_due(conn) => None,
         Phase::Flush | Phase::Parked(_) | Phase::Login(_) => None,
         Phase::Drain(_) | Phase::Watch { .. } => {
             conn.drain(area, env.counters);
@@ -187,7 +191,7 @@ fn take_bytes<S: Read + Write>(
         }
         Phase::Paused | Phase::Send(_) => {
             let room = !conn.blocked && conn.output.len() <= OUTPUT_LOW;
-            (room && direct::send(env, conn)).then(|| own_bytes(conn, taken))
+            room.then(|| own_bytes(conn, taken))
         }
         _ if conn.output.len() >= env.output_mark => None,
         _ if !conn.hungry => Some(own_bytes(conn, taken)),
@@ -301,8 +305,18 @@ fn send<S: Write>(
     turns: &[Turn],
     out: &mut Vec<u8>,
 ) {
+    let before = env.counters.bytes_written.get();
     for turn in turns.iter().filter(|turn| !turn.out.is_empty()) {
-        conns[turn.token].send(&out[turn.out.clone()], env.now, env.counters);
+        let (conn, bytes) = (&mut conns[turn.token], &out[turn.out.clone()]);
+        if !direct::is_due(conn) || conn.blocked || !conn.output.is_empty() {
+            conn.send(bytes, env.now, env.counters);
+        } else if env.counters.bytes_written.get().wrapping_sub(before) < STAGE_MOVED_MAX {
+            direct::send(env, conn, bytes, turn.consumed < turn.part.bytes);
+        } else if bytes.len() <= OUTPUT_LOW {
+            conn.output.append(bytes); // it goes with the value, in the next turn
+        } else {
+            conn.send(bytes, env.now, env.counters);
+        }
     }
     out.clear();
     // One answer may be far longer than a stage's: do not keep its room for ever.

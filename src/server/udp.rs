@@ -10,7 +10,7 @@
 mod budget;
 
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
@@ -82,18 +82,13 @@ impl Read for Exchange {
 }
 
 impl Write for Exchange {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_vectored(&[IoSlice::new(bytes)])
-    }
-
     /// All of it or nothing: to take less is to say that there is no more room.
-    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        let len: usize = slices.iter().map(|slice| slice.len()).sum();
-        if self.answer.len() + len > DATAGRAM_REPLY_MAX {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.answer.len() + bytes.len() > DATAGRAM_REPLY_MAX {
             return Err(ErrorKind::WouldBlock.into());
         }
-        slices.iter().for_each(|slice| self.answer.extend_from_slice(slice));
-        Ok(len)
+        self.answer.extend_from_slice(bytes);
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -257,13 +252,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_takes_all_slices_or_none() {
+    fn an_answer_takes_all_or_nothing() {
         let from = SocketAddr::from(([127, 0, 0, 1], 1));
         let mut exchange = Exchange { id: 1, from, payload: vec![], at: 0, answer: vec![] };
         let chunk = vec![b'v'; DATAGRAM_REPLY_MAX / 16];
-        let slices = [IoSlice::new(&chunk); 15];
-        assert_eq!(exchange.write_vectored(&slices).unwrap(), 15 * chunk.len());
-        let error = exchange.write_vectored(&slices[..2]).unwrap_err();
+        for _ in 0..15 {
+            assert_eq!(exchange.write(&chunk).unwrap(), chunk.len());
+        }
+        let error = exchange.write(&[chunk.clone(), chunk.clone()].concat()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::WouldBlock);
         assert_eq!(exchange.write(&chunk).unwrap(), chunk.len());
         assert_eq!(exchange.answer.len(), DATAGRAM_REPLY_MAX);

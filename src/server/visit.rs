@@ -305,7 +305,7 @@ impl<'v, 'e> Visit<'v, 'e> {
             }
             Next::SendPinned(pin) => {
                 let protocol = conn.protocol.expect("something was asked");
-                conn.phase = Phase::Send(Producer::Value(pin, protocol));
+                conn.phase = Phase::Send(Producer::Value(pin, protocol.value_end()));
                 return if self.pump(conn, begin) { None } else { Some(false) };
             }
             Next::Stream(producer) => {
@@ -348,9 +348,13 @@ impl<'v, 'e> Visit<'v, 'e> {
     }
 
     /// Append pieces of a long answer, up to what a connection may be ahead of its socket; whether
-    /// that was all of it.
+    /// that was all of it. A long value for a socket is not among them: it is sent from its chunks.
     fn pump<S>(&mut self, conn: &mut Connection<S>, begin: usize) -> bool {
         self.session.release();
+        if direct::is_due(conn) {
+            conn.sent_at = self.env.now;
+            return false;
+        }
         let Phase::Send(mut producer) = std::mem::take(&mut conn.phase) else { return true };
         let (store, shared, now) = (self.env.store, self.env.shared, self.env.now);
         // The reader has taken what was made before, or this would not be its turn.

@@ -319,7 +319,7 @@ impl Worker {
         let protocol = codec(dialect);
         let locked = self.common.config.requires_login();
         let conn = place.insert(Connection::new(stream, protocol, now, is_tcp, locked));
-        conn.descriptor = descriptor;
+        (conn.descriptor, conn.gathers) = (descriptor, true);
         if let Some((at, _)) = conn.deadline(&self.common.config) {
             conn.armed = at;
             self.wheel.insert(Entry { token, at });

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use super::geometry::{HEADER_SIZE, ITEM_ALIGN, PAGE_SIZE};
 use super::item::{ItemHeader, ItemId, ItemView};
-use crate::sys::memory::{Backing, HUGE_PAGE, Part, Region};
+use crate::sys::memory::{Backing, HUGE_PAGE, PARTS_MAX, Part, Region};
 
 /// Address space for pages, given out a block at a time, from the front.
 #[derive(Debug)]
@@ -129,6 +129,34 @@ pub(super) struct Span {
     pub(super) len: usize,
 }
 
+/// Where bytes lie that the system may read while nobody holds their shard's lock. It is no
+/// reference to them, only keeps their memory mapped: that they stay what they were is for the
+/// store to see to.
+#[derive(Debug)]
+pub struct Lease {
+    region: Arc<Region>,
+    /// Offset and length.
+    parts: [(usize, usize); PARTS_MAX],
+    count: usize,
+    len: usize,
+}
+
+impl Lease {
+    /// What they lie in.
+    pub fn region(&self) -> &Region {
+        &self.region
+    }
+    /// Offset and length of each part, in order.
+    pub fn parts(&self) -> &[(usize, usize)] {
+        &self.parts[..self.count]
+    }
+    /// Bytes of all parts together.
+    #[expect(clippy::len_without_is_empty, reason = "there is always something")]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+}
+
 /// One shard's pages, by number. A place in the table may be empty.
 #[derive(Debug, Default)]
 pub(super) struct Arena {
@@ -222,6 +250,27 @@ impl Arena {
         // SAFETY: as in `bytes_mut`, and no two overlap (just checked), so that each is the only
         // reference to its bytes; of length 0, a dangling pointer will do.
         spans.map(|(at, len)| unsafe { slice::from_raw_parts_mut(at.as_ptr(), len) })
+    }
+    /// The first of these places, as many as one call takes; `None`: there is none.
+    pub(super) fn lease(&self, mut places: impl Iterator<Item = Span>) -> Option<Lease> {
+        let first = places.next()?;
+        let region = Arc::clone(&self.page(first.id).region);
+        let mut lease = Lease { region, parts: [(0, 0); PARTS_MAX], count: 0, len: 0 };
+        for Span { id, offset, len } in std::iter::once(first).chain(places) {
+            // Memory that a raised limit brought is another region.
+            if lease.count == PARTS_MAX || !Arc::ptr_eq(&lease.region, &self.page(id).region) {
+                break;
+            }
+            let at = self.locate(id, offset, len).as_ptr() as usize;
+            lease.parts[lease.count] = (at - lease.region.base().as_ptr() as usize, len);
+            lease.count += 1;
+            lease.len += len;
+        }
+        Some(lease)
+    }
+    fn page(&self, id: ItemId) -> &Page {
+        let Some(Some(page)) = self.pages.get(id.page()) else { no_such_page(id) };
+        page
     }
     /// Copy `len` bytes from one chunk to another. The two may overlap.
     pub(super) fn copy(&mut self, from: (ItemId, usize), to: (ItemId, usize), len: usize) {

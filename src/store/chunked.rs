@@ -29,6 +29,8 @@ pub(super) struct Pin {
     pub(super) at: Option<(ItemId, usize)>,
     /// Bytes still to be read.
     pub(super) left: usize,
+    /// They are being read at this moment, without the lock: the item cannot be revoked.
+    pub(super) lent: bool,
 }
 
 /// A value being received.
@@ -312,13 +314,13 @@ impl Shard {
         let chain = self.chain(id);
         self.header_mut(id).state |= state::PINNED;
         let at = chain.first.map(|first| (first, 0));
-        self.pins.insert(Pin { item: Some(id), at, left: chain.len as usize })
+        self.pins.insert(Pin { item: Some(id), at, left: chain.len as usize, lent: false })
     }
     /// Keep an item, chained or not, that nobody will read through the pin.
     #[cfg(feature = "debug-commands")]
     pub(super) fn keep_in_place(&mut self, id: ItemId) -> u64 {
         self.header_mut(id).state |= state::PINNED;
-        self.pins.insert(Pin { item: Some(id), at: None, left: 0 })
+        self.pins.insert(Pin { item: Some(id), at: None, left: 0, lent: false })
     }
     /// The reader is done, or gone.
     pub(super) fn unpin(&mut self, pin: u64) {
@@ -367,10 +369,12 @@ impl Shard {
         }
         true
     }
-    /// The pinned item, of those that qualify, with the most left to read.
+    /// The pinned item, of those that qualify, with the most left to read. What is being sent is
+    /// let alone: that takes no longer than a system call.
     fn slowest_pin(&self, qualifies: impl Fn(&ItemHeader) -> bool) -> Option<ItemId> {
+        let lent = |id| self.pins.iter().any(|(_, pin)| pin.lent && pin.item == Some(id));
         let pins = self.pins.iter().filter_map(|(_, pin)| Some((pin.left, pin.item?)));
-        let pins = pins.filter(|&(_, id)| qualifies(self.header(id)));
+        let pins = pins.filter(|&(_, id)| qualifies(self.header(id)) && !lent(id));
         pins.max_by_key(|&(left, _)| left).map(|(_, id)| id)
     }
     /// Take an item from all its readers.

@@ -1,23 +1,29 @@
 //! Long values between a socket and their chunks, with no copy in between: the caller reads into
 //! the chunks of an upload, or writes from those of a pinned value.
 //!
-//! He does so while the shard is locked. A system call under a lock is an exception: the socket
+//! To be sent, bytes are *lent*: the shard is not locked meanwhile, and the caller has no
+//! reference to them, only their place ([`Lease`]), for the system to read from. They stay what
+//! they were: a pinned chain is neither moved (`is_in_use`) nor freed by whoever unlinks its item
+//! (`release`), an append writes behind what is pinned, and who needs memory revokes no pin that
+//! is lent (`slowest_pin`).
+//!
+//! To be received, the shard is locked. A system call under a lock is an exception: the socket
 //! does not block, and what the kernel does meanwhile is the copy that would otherwise be ours,
 //! under the same lock. So the lock is held about as long, and the value is touched once less.
 //! Without the lock, another connection that needs memory might give the same chunks away while
 //! the kernel writes to them.
 //!
-//! Invariant: between calls a chain holds no empty chunk; what was taken for bytes that did not
-//! come is free again.
+//! Invariants: between calls a chain holds no empty chunk; what was taken for bytes that did not
+//! come is free again. A pin is lent only while `Store::send_pin` runs.
 
-use super::arena::Span;
+use super::arena::{Lease, Span};
 use super::chunked::Pin;
 use super::geometry::HEADER_SIZE;
 use super::item::{Chain, ItemId};
 use super::shard::Shard;
-use super::{ATTEMPTS, PinId, PinRead, Received, Seconds, Store, UploadId, inside};
+use super::{ATTEMPTS, PinId, Received, Seconds, Store, UploadId, inside};
 
-/// Chunks that are filled or sent at once: half a megabyte of chunks of 32 KiB, and a part of one
+/// Chunks that are filled at once: half a megabyte of chunks of 32 KiB, and a part of one
 /// at either end.
 pub const SLICES_MAX: usize = 18;
 
@@ -31,6 +37,25 @@ struct Room {
     spans: [Option<Span>; SLICES_MAX],
     /// The last chunk that holds bytes.
     last: Option<ItemId>,
+}
+
+/// Answer of `Store::read_pin` and `Store::send_pin`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PinRead {
+    /// More follows.
+    More,
+    /// That was the last byte.
+    Done,
+    /// The store needed the memory back; the reader must be closed.
+    Revoked,
+}
+
+impl PinId {
+    /// Bytes of the value.
+    #[expect(clippy::len_without_is_empty, reason = "it is long")]
+    pub fn len(&self) -> usize {
+        self.1 as usize
+    }
 }
 
 impl Store {
@@ -72,16 +97,20 @@ impl Store {
         let (slot, number) = inside(pin.0);
         self.slots[slot].lock().read_pin(number, max, out)
     }
-    /// The next at most `max` bytes of a pinned value, in at most [`SLICES_MAX`] slices: `send`
-    /// says how many of these it took, and must not wait for anything: the shard is locked.
+    /// The next at most `max` bytes of a pinned value: `send` is told whether those are the last
+    /// and says how many of them it took. The shard is not locked meanwhile, but the value stays
+    /// where it is: `send` must not wait for anything. It is not called if the value is revoked.
     pub fn send_pin(
         &self,
         pin: &PinId,
         max: usize,
-        send: impl FnOnce(&[&[u8]]) -> usize,
+        send: impl FnOnce(&Lease, bool) -> usize,
     ) -> PinRead {
         let (slot, number) = inside(pin.0);
-        self.slots[slot].lock().send_pin(number, max, send)
+        let lent = self.slots[slot].lock().lend_pin(number, max);
+        let Some((lease, last)) = lent else { return PinRead::Revoked };
+        let sent = send(&lease, last);
+        self.slots[slot].lock().end_lending(number, sent)
     }
 }
 
@@ -94,6 +123,7 @@ impl Shard {
         let (head, coming) = (upload.head, (upload.len - upload.received) as usize);
         let last = self.chain(head).last;
         let (mut spans, mut found, wanted) = ([None; SLICES_MAX], 0, max.min(coming));
+        self.slabs.foresee_chunks(self.slabs.last_class(), SLICES_MAX);
         let mut partly = last.map(|id| self.span_behind(id, wanted));
         for place in &mut spans {
             if found == wanted {
@@ -155,54 +185,66 @@ impl Shard {
     }
 
     /// Append the next at most `max` bytes of a pinned value.
-    fn read_pin(&mut self, number: u64, mut max: usize, out: &mut Vec<u8>) -> PinRead {
-        loop {
-            let before = out.len();
-            let read = self.send_pin(number, max, |slices| {
-                slices.iter().for_each(|slice| out.extend_from_slice(slice));
-                slices.iter().map(|slice| slice.len()).sum()
-            });
-            max -= out.len() - before;
-            if max == 0 || read != PinRead::More {
-                return read;
-            }
-        }
-    }
-    fn send_pin(
-        &mut self,
-        number: u64,
-        max: usize,
-        send: impl FnOnce(&[&[u8]]) -> usize,
-    ) -> PinRead {
-        let arena = &self.slabs.arena;
-        let Some(Pin { item: Some(_), at, left }) = self.pins.get_mut(number) else {
+    fn read_pin(&mut self, number: u64, max: usize, out: &mut Vec<u8>) -> PinRead {
+        let Some(Pin { item: Some(_), at, left, .. }) = self.pins.get(number) else {
             return PinRead::Revoked;
         };
-        let mut slices: [&[u8]; SLICES_MAX] = [&[]; SLICES_MAX];
-        let (mut room, mut count, mut next) = (max.min(*left), 0, *at);
-        while room > 0 && count < SLICES_MAX {
-            let (chunk, offset) = next.expect("a chain is as long as it says");
-            let header = arena.header(chunk);
-            let len = room.min(header.value_len() - offset);
-            slices[count] = arena.bytes(chunk, HEADER_SIZE + offset, len);
-            (room, count) = (room - len, count + 1);
-            next = header.next.map(|next| (next, 0));
+        let begin = out.len();
+        for Span { id, offset, len } in self.spans(*at, max.min(*left)) {
+            out.extend_from_slice(self.slabs.arena.bytes(id, offset, len));
         }
-        let mut sent = send(&slices[..count]);
-        assert!(sent <= *left, "no more is sent than there is");
-        *left -= sent;
-        while sent > 0 {
-            let (chunk, offset) = at.expect("a chain is as long as it says");
+        self.advance_pin(number, out.len() - begin)
+    }
+
+    /// The next at most `max` bytes of a pinned value, which stays where it is until the lending
+    /// ends; and whether those are the last.
+    fn lend_pin(&mut self, number: u64, max: usize) -> Option<(Lease, bool)> {
+        let &Pin { item: Some(_), at, left, .. } = self.pins.get(number)? else { return None };
+        let lease = self.slabs.arena.lease(self.spans(at, max.min(left)))?;
+        self.pins.get_mut(number)?.lent = true;
+        let last = lease.len() == left;
+        Some((lease, last))
+    }
+    fn end_lending(&mut self, number: u64, sent: usize) -> PinRead {
+        let pin = self.pins.get_mut(number).expect("what is lent is not unpinned");
+        assert!(pin.lent && pin.item.is_some(), "what is lent is not revoked");
+        pin.lent = false;
+        self.advance_pin(number, sent)
+    }
+
+    /// Where the next `len` bytes are, from a place in a chain.
+    fn spans(&self, mut at: Option<(ItemId, usize)>, mut len: usize) -> impl Iterator<Item = Span> {
+        std::iter::from_fn(move || {
+            if len == 0 {
+                return None;
+            }
+            let (id, offset) = at.expect("a chain is as long as it says");
+            let header = self.header(id);
+            let part = len.min(header.value_len() - offset);
+            len -= part;
+            at = header.next.map(|next| (next, 0));
+            Some(Span { id, offset: HEADER_SIZE + offset, len: part })
+        })
+    }
+
+    /// So many bytes more are read.
+    fn advance_pin(&mut self, number: u64, mut read: usize) -> PinRead {
+        let arena = &self.slabs.arena;
+        let pin = self.pins.get_mut(number).expect("it was read from just now");
+        assert!(read <= pin.left, "no more is read than there is");
+        pin.left -= read;
+        while read > 0 {
+            let (chunk, offset) = pin.at.expect("a chain is as long as it says");
             let header = arena.header(chunk);
-            let part = sent.min(header.value_len() - offset);
-            sent -= part;
+            let part = read.min(header.value_len() - offset);
+            read -= part;
             let spent = offset + part == header.value_len();
             // Stay at the end of the last chunk: an append may lengthen it behind us.
-            *at = match header.next {
+            pin.at = match header.next {
                 Some(next) if spent => Some((next, 0)),
                 _ => Some((chunk, offset + part)),
             };
         }
-        if *left == 0 { PinRead::Done } else { PinRead::More }
+        if pin.left == 0 { PinRead::Done } else { PinRead::More }
     }
 }

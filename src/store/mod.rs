@@ -53,9 +53,10 @@ use crate::sync::{Arc, AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering};
 use crate::sys::cpu::prefetch;
 use crate::sys::memory::Backing;
 
+pub use arena::Lease;
 use config::Settings;
 pub use config::{Background, StoreConfig, Tuning};
-pub use direct::SLICES_MAX;
+pub use direct::{PinRead, SLICES_MAX};
 pub use dump::{Dump, DumpedItem};
 use geometry::PAGE_SIZE;
 use ghosts::Ghosts;
@@ -183,13 +184,15 @@ impl Hit<'_> {
     }
     /// Keep the value as it is now, to be copied out in slices; for values longer than 64 KiB.
     pub fn pin(&mut self) -> PinId {
-        PinId(outside(self.number, self.shard.pin(self.id)))
+        let len = self.len() as u32;
+        PinId(outside(self.number, self.shard.pin(self.id)), len)
     }
 }
 
 /// Names a pinned value; belongs to one reader, which must `unpin` it.
 #[derive(Debug, PartialEq, Eq)]
-pub struct PinId(u64);
+pub struct PinId(u64, u32);
+
 /// Names a half-received value; belongs to one writer, which must commit or drop it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct UploadId(u64);
@@ -200,17 +203,6 @@ fn outside(shard: usize, number: u64) -> u64 {
 }
 fn inside(id: u64) -> (usize, u64) {
     ((id >> 56) as usize, id & (u64::MAX >> 8))
-}
-
-/// Answer of `read_pin`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PinRead {
-    /// More follows.
-    More,
-    /// That was the last byte.
-    Done,
-    /// The store needed the memory back; the reader must be closed.
-    Revoked,
 }
 
 /// Answer of `append_upload`.

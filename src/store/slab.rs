@@ -263,6 +263,13 @@ impl Slabs {
         }
     }
 
+    /// Fetch the headers of at most so many chunks that the class is going to give.
+    pub(super) fn foresee_chunks(&self, class: ClassId, count: usize) {
+        let pages = self.classes[class].partial.iter().rev();
+        for id in pages.flat_map(|&page| self.chunks(page as usize)).take(count) {
+            prefetch(self.arena.address(id));
+        }
+    }
     /// Whether the class has a chunk to give.
     pub(super) fn has_chunk(&self, class: ClassId) -> bool {
         let class = &self.classes[class];

@@ -4,6 +4,7 @@
 
 use std::io;
 use std::ops::Range;
+use std::os::fd::RawFd;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -12,6 +13,10 @@ pub const HUGE_PAGE: usize = 2 << 20;
 
 /// Ordinary pages are never larger than this (aarch64 may be built with so large ones).
 pub const BASE_PAGE_MAX: usize = 64 << 10;
+
+/// Parts of a region that one call of [`Region::write_parts`] takes at most. With what may stand
+/// before and behind them, no system allows fewer than 1024.
+pub const PARTS_MAX: usize = 130;
 
 /// How a region is backed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -208,6 +213,39 @@ impl Region {
     /// Never: a region has at least one page.
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// Write to an open file: `front`, at most [`PARTS_MAX`] parts of the region (offset and
+    /// length), `behind`. How many bytes it took.
+    ///
+    /// Only the system reads the parts: no reference to them is made here, so others may even
+    /// write to them meanwhile, and who does only spoils what is sent.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn write_parts(
+        &self,
+        file: RawFd,
+        front: &[u8],
+        parts: &[(usize, usize)],
+        behind: &[u8],
+    ) -> io::Result<usize> {
+        let nothing = libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 };
+        let mut slices = [nothing; PARTS_MAX + 2];
+        let of = |bytes: &[u8]| (bytes.as_ptr().cast_mut(), bytes.len());
+        let inside = parts.iter().map(|&(offset, len)| {
+            assert!(offset <= self.len && len <= self.len - offset, "written from the region");
+            (self.base.as_ptr().wrapping_add(offset), len)
+        });
+        let all = std::iter::once(of(front)).chain(inside).chain(std::iter::once(of(behind)));
+        assert!(parts.len() <= PARTS_MAX, "no more parts than a call takes");
+        for (slice, (base, len)) in slices.iter_mut().zip(all) {
+            *slice = libc::iovec { iov_base: base.cast(), iov_len: len };
+        }
+        // SAFETY: so many slices are there, each of mapped memory (the region lives as long as
+        // `self`), from which the system only reads.
+        let written = unsafe { libc::writev(file, slices.as_ptr(), parts.len() as i32 + 2) };
+        if written < 0 { Err(io::Error::last_os_error()) } else { Ok(written as usize) }
     }
 }
 

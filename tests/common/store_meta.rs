@@ -1,7 +1,7 @@
 //! The part of the twin that speaks meta: each command is said as a line, parsed and executed as
 //! the daemon does it, and the twin knows the whole answer beforehand, but for a fresh CAS.
 
-use slabd::commands::{self, ClientState, Context, Next};
+use slabd::commands::{self, ClientState, Context, Next, Producer};
 use slabd::ops::config::Config;
 use slabd::ops::shared::Shared;
 use slabd::protocol::{self, Parsed, Protocol};
@@ -46,17 +46,16 @@ impl World {
         };
         let (mut client, mut out) = (ClientState::default(), Vec::new());
         let mut session = self.store.session();
-        loop {
-            match commands::execute(&cx, &mut session, &mut client, &request, None, &mut out) {
-                Next::Continue => return out,
-                Next::SendPinned(pin) => {
-                    session.release();
-                    while self.store.read_pin(&pin, 50_000, &mut out) == PinRead::More {}
-                    self.store.unpin(pin);
-                    out.extend_from_slice(b"\r\n");
-                }
-                other => panic!("{other:?}"),
+        match commands::execute(&cx, &mut session, &mut client, &request, None, &mut out) {
+            Next::Continue => out,
+            Next::Stream(Producer::Value(pin, behind)) => {
+                session.release();
+                while self.store.read_pin(&pin, 50_000, &mut out) == PinRead::More {}
+                self.store.unpin(pin);
+                out.extend_from_slice(behind);
+                out
             }
+            other => panic!("{other:?}"),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Values around every chunk edge, streamed in and out, good and bad.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::common::{BAD_CHUNK, Client, Rng, Server, foreign_server, pattern};
@@ -229,5 +230,65 @@ fn a_pause_in_the_middle_of_a_value_does_no_harm() {
     expect_value(&mut c, "k", &value);
     if !foreign_server() {
         assert_eq!(server.stat("cmd_set"), 1);
+    }
+}
+
+/// Long values are sent while nobody holds their lock. They are replaced, deleted and evicted
+/// meanwhile, and pages are moved: whoever reads one gets the one that was there, whole. Its flags
+/// say which it is.
+#[test]
+fn long_values_are_read_whole_while_they_change_and_go() {
+    const KEYS: usize = 200;
+    let server = Server::with(&["-t", "4", "-m", "128", "-I", "4m"]);
+    let writers_left = AtomicUsize::new(2);
+    std::thread::scope(|threads| {
+        for writer in 0..2 {
+            let (server, writers_left) = (&server, &writers_left);
+            threads.spawn(move || {
+                let (mut c, mut rng) = (server.client(), Rng::new(writer));
+                for _ in 0..150 {
+                    let (key, seed) = (rng.below(KEYS), 1 + rng.below(1 << 30));
+                    let value = pattern(seed as u64, 100_000 + rng.below(2 * MIB));
+                    c.send(format!("set k{key} {seed} 0 {}\r\n", value.len()));
+                    c.send(&value).send("\r\n").expect("STORED\r\n");
+                    if rng.one_in(4) {
+                        c.send(format!("delete k{} noreply\r\n", rng.below(KEYS)));
+                        c.send("slabs reassign -1 1\r\n").line();
+                    }
+                }
+                writers_left.fetch_sub(1, Ordering::Relaxed);
+            });
+        }
+        for window in [None, Some(300_000), None] {
+            let (server, writers_left) = (&server, &writers_left);
+            threads.spawn(move || {
+                let mut c = Client::tcp_with_window(server.address(), window);
+                let mut rng = Rng::new(7);
+                while writers_left.load(Ordering::Relaxed) > 0 {
+                    let mut key = || rng.below(KEYS);
+                    c.send(format!("get k{} k{}\r\nget k{}\r\n", key(), key(), key()));
+                    expect_whole_values(&mut c);
+                    expect_whole_values(&mut c);
+                }
+                c.expect_in_sync();
+            });
+        }
+    });
+    if !foreign_server() {
+        assert!(server.stat("evictions") > 0 && server.stat("get_hits") > 0);
+    }
+}
+
+/// The values up to END are what their flags say.
+fn expect_whole_values(c: &mut Client) {
+    loop {
+        let line = c.line();
+        if line.trim_end() == "END" {
+            return;
+        }
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [_, _, seed, len] = words[..] else { panic!("{line}") };
+        let value = pattern(seed.parse().unwrap(), len.parse().unwrap());
+        c.expect(value).expect("\r\n");
     }
 }

@@ -1,6 +1,10 @@
 //! Values longer than a chunk: uploads, pins, chains.
 
 use super::*;
+#[cfg(not(miri))]
+use std::io::Read;
+#[cfg(not(miri))]
+use std::os::{fd::AsRawFd, unix::net::UnixStream};
 
 #[test]
 fn an_uploaded_value_appears_when_committed_and_not_before() {
@@ -102,6 +106,73 @@ fn a_pinned_value_is_read_to_its_end_whatever_happens_to_the_key() {
         d.store.unpin(pin);
         d.store.assert_valid();
         d.delete("k");
+        assert_eq!(d.store.stats(d.now).pinned_dead_bytes, 0);
+    }
+}
+
+/// What the system reads of a lease, by way of a socket.
+#[cfg(not(miri))]
+fn written(lease: &Lease, [from, to]: &mut [UnixStream; 2]) -> Vec<u8> {
+    let max = lease.len().min(50_000); // what a socket takes at once
+    let parts: Vec<_> = lease.parts().iter().map(|&(at, len)| (at, len.min(max))).collect();
+    let n = lease.region().write_parts(from.as_raw_fd(), b"<", &parts[..1], b">").unwrap();
+    let mut bytes = vec![0; n];
+    to.read_exact(&mut bytes).unwrap();
+    assert!(bytes.starts_with(b"<") && bytes.ends_with(b">"));
+    bytes[1..n - 1].to_vec()
+}
+
+/// While a value is lent its key goes, memory is filled many times over and pages are moved.
+#[test]
+#[cfg(not(miri))]
+fn what_is_lent_stays_where_it_is_until_it_is_given_back() {
+    let d = Driver::new(4 << 20);
+    let hash = d.store.hash(b"k");
+    let mut sockets = UnixStream::pair().unwrap().into();
+    for fate in 0..4 {
+        let value = pattern(300_000, fate);
+        assert!(is_stored(d.upload("k", &value)));
+        let pin = d.store.session().get(b"k", hash, None, d.now, |mut hit| hit.pin()).unwrap();
+        assert_eq!(pin.len(), value.len());
+        let mut at = 0;
+        let mut sent = |lease: &Lease, last: bool, at: usize| {
+            assert_eq!((lease.len() == value.len() - at, lease.len() > 0), (last, true));
+            match fate {
+                _ if at > 0 => {}
+                0 => assert_eq!(d.delete("k"), Deleted::Deleted),
+                1 => d.store.flush(d.now, d.now),
+                2 => assert!(is_stored(d.put(SetMode::Append, "k", &pattern(50_000, 9)))),
+                _ => {}
+            }
+            for n in 0..25 {
+                let key = format!("long{n}");
+                // More than there is beside what is lent: some are refused.
+                d.upload(&key, &pattern(200_000, n));
+                d.set(&format!("short{n}"), &pattern(n * 300, n));
+                d.store.reassign(-1, 1 + n as i32 % 3);
+                while d.store.move_pages(d.now) {}
+                d.maintain();
+            }
+            d.store.assert_valid();
+            let bytes = written(lease, &mut sockets);
+            assert!(bytes == value[at..at + bytes.len()], "fate {fate} at {at}");
+            bytes.len()
+        };
+        loop {
+            let read = d.store.send_pin(&pin, 1 << 20, |lease, last| {
+                let n = sent(lease, last, at);
+                at += n;
+                n
+            });
+            d.store.assert_valid();
+            match read {
+                PinRead::More if at < value.len() => {}
+                other => break assert_eq!((other, at), (PinRead::Done, value.len())),
+            }
+        }
+        d.store.unpin(pin);
+        d.delete("k");
+        d.store.assert_valid();
         assert_eq!(d.store.stats(d.now).pinned_dead_bytes, 0);
     }
 }
