@@ -78,7 +78,7 @@ impl Report {
         if !results.rows.is_empty() {
             write(path, "svg", plot::svg(&results.rows))?;
         }
-        progress::note(&format!("kept {}.{{md,tsv,goals.md,svg}}", path.display()));
+        progress::note(&format!("kept {}.*", path.display()));
         Ok(())
     }
 

@@ -83,7 +83,7 @@ fn answers(kind: Kind, workload: &Workload) -> bool {
 
 /// A cache that holds a key set.
 pub fn start_filled(kind: Kind, set: &KeySet, options: &Options) -> io::Result<Server> {
-    let room = set.room(options.connections);
+    let room = set.room(turns::DIALECTS_MAX * options.connections);
     let server = Server::start_under(&[], kind, &options.programs, &room)?;
     progress::note(&format!("{} pid {}: {}", kind.name(), server.pid(), set.name));
     Client::connect(server.address)?.fill(set, |step, key| {
