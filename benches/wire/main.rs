@@ -19,6 +19,7 @@ mod flame_svg;
 mod footprint;
 mod goals;
 mod histogram;
+mod holds;
 mod instructions;
 mod load;
 #[path = "../common/machine.rs"]
@@ -83,6 +84,15 @@ fn run(mut options: Options) -> io::Result<()> {
         Mode::Flame => {
             server::pin_load();
             flame::draw(&options)?;
+        }
+        Mode::Holds => {
+            server::pin_load();
+            let (machine, table) = (machine::Machine::new(), holds::measure(&options)?);
+            let text = format!("{}\n\n{}", machine.line, table.render(options.markdown));
+            print!("{text}");
+            if let Some(directory) = &options.out {
+                std::fs::write(directory.join(machine.name + "-holds.md"), text)?;
+            }
         }
         mode => {
             leave_out_what_is_missing(&mut options);

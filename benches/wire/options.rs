@@ -22,6 +22,8 @@ usage: cargo bench --bench wire -- [OPTIONS] [MODE]
   all          all of these
   flame        none of these: flame graphs of slabd under lone and under pipelined gets, by perf,
                kept in --out (or here); see scripts/flame.sh
+  holds        neither: how long slabd holds a lock, and its loops' turns take, by its histograms,
+               while the table grows, pages move, a million items expire, and all at once
 
   A run ends with the goals it has figures for, and whether they hold.
 
@@ -62,6 +64,7 @@ pub enum Mode {
     Scaling,
     All,
     Flame,
+    Holds,
     /// Not for people: be the echo server for one workload, with so many threads.
     EchoServer(&'static Workload, usize),
     List,
@@ -221,6 +224,7 @@ fn parse_mode(text: &str) -> Result<Mode, String> {
         "pauses" => Ok(Mode::Pauses),
         "scaling" => Ok(Mode::Scaling),
         "flame" => Ok(Mode::Flame),
+        "holds" => Ok(Mode::Holds),
         "all" => Ok(Mode::All),
         _ => Err(format!("what is {text}? see --help")),
     }
