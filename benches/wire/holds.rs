@@ -2,11 +2,11 @@
 //! histograms, while it has most to do beside requests: its table grows, pages move between
 //! classes, a million items expire, and all of that at once. With one worker and with two.
 //!
-//! A histogram counts by the clock on the wall: what a hold was kept waiting by others is in it, and
-//! a thread that loses its core may get it back a tick of the scheduler later, after 4 ms. So workers
-//! run in real time where that is allowed, and beside each run stand the times that a worker lost
-//! its core against its will, the pages that the system had to give a worker, and the processor
-//! time that the host took from the machine.
+//! A histogram counts by the clock on the wall: what a hold was kept waiting by others is in it,
+//! and a thread that loses its core may get it back a tick of the scheduler later, after 4 ms. So
+//! workers run in real time where that is allowed, and beside each run stand the times that a
+//! worker lost its core against its will, the pages that the system had to give a worker, and the
+//! processor time that the host took from the machine.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
