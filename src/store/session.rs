@@ -129,13 +129,12 @@ impl<'a> Session<'a> {
     ) -> Stored {
         let set = |shard: &mut Shard, _: usize| shard.set(args, value, now);
         // A value longer than a page may need many, more than are looked for step by step.
-        let mut is_long = value.len() > PAGE_SIZE;
-        if !is_long {
+        if value.len() <= PAGE_SIZE {
             let lacks = |stored: &Stored| *stored == Stored::OutOfMemory;
             stored = self.persevere((args.key, args.hash), now, stored, lacks, set);
-            is_long = args.joins();
         }
-        if stored == Stored::OutOfMemory && is_long {
+        // Or others were quicker each time.
+        if stored == Stored::OutOfMemory {
             let at_once = |shard: &mut Shard, number| {
                 shard.journal.observed = false;
                 shard.at_once(|shard| set(shard, number))
