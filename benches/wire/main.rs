@@ -87,6 +87,9 @@ fn run(mut options: Options) -> io::Result<()> {
         }
         Mode::Holds => {
             server::pin_load();
+            if let Some(directory) = &options.out {
+                std::fs::create_dir_all(directory)?;
+            }
             let (machine, table) = (machine::Machine::new(), holds::measure(&options)?);
             let text = format!("{}\n\n{}", machine.line, table.render(options.markdown));
             print!("{text}");
