@@ -9,8 +9,7 @@
 //! `pinned_dead` is the size of all unlinked pinned items.
 
 use super::geometry::HEADER_SIZE;
-use super::item::{Chain, ItemHeader, ItemId, mark, state};
-use super::put::plain_size;
+use super::item::{Chain, ItemHeader, ItemId, mark, plain_size, state};
 use super::shard::Shard;
 use super::{Deadline, KeyHash, Seconds, SetArgs, SetMode, SetRare, Stored};
 

@@ -1,4 +1,4 @@
-//! What an item is: its id, its header, the queue it stands in, when it was last used.
+//! What an item is: its id, its header, its size, the queue it stands in, when it was last used.
 //!
 //! An item in its chunk: header (24) · client flags (4, only when not 0) · own CAS (8, only when a
 //! client chose it) · key · value. An item too long for one chunk is *chained*: the value's place
@@ -8,7 +8,7 @@
 use std::num::NonZeroU32;
 
 use super::geometry::{CHUNK_SIZE_MAX, HEADER_SIZE, UNIT_BITS};
-use super::{Deadline, Seconds};
+use super::{Deadline, Seconds, SetArgs};
 
 /// Names a chunk: page number (from 1) and offset in 8-byte units. Only this type knows how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -226,6 +226,13 @@ impl ItemHeader {
     pub(super) fn is_expired(&self, now: Seconds) -> bool {
         self.deadline != 0 && self.deadline <= now
     }
+}
+
+/// Bytes of an item that is not chained.
+pub(super) fn plain_size(args: &SetArgs<'_>, len: usize) -> usize {
+    let flags = if args.flags == 0 { 0 } else { 4 };
+    let own_cas = if args.rare.new_cas.is_some() { OWN_CAS_SIZE } else { 0 };
+    HEADER_SIZE + flags + own_cas + args.key.len() + len
 }
 
 /// Where a header stands among others, and what is known of its item besides.

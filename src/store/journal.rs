@@ -9,8 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use super::item::{ItemId, Queue, state};
-use super::put::plain_size;
+use super::item::{ItemId, Queue, plain_size, state};
 use super::shard::Shard;
 use super::slab::ClassId;
 use super::{Seconds, Session, SetArgs, SetMode, Slot, Store, Stored};

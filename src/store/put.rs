@@ -4,7 +4,7 @@
 //! everything else belongs.
 
 use super::geometry::HEADER_SIZE;
-use super::item::{Accessed, ItemId, OWN_CAS_SIZE, Place, Queue, state};
+use super::item::{Accessed, ItemId, Place, Queue, plain_size, state};
 use super::shard::Shard;
 use super::slab::ClassId;
 use super::{Seconds, SetArgs, Stored};
@@ -138,11 +138,4 @@ impl Shard {
             self.counts.resize(before, size, chained, self.settings.track_sizes);
         }
     }
-}
-
-/// Bytes of an item that is not chained.
-pub(super) fn plain_size(args: &SetArgs<'_>, len: usize) -> usize {
-    let flags = if args.flags == 0 { 0 } else { 4 };
-    let own_cas = if args.rare.new_cas.is_some() { OWN_CAS_SIZE } else { 0 };
-    HEADER_SIZE + flags + own_cas + args.key.len() + len
 }

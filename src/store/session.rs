@@ -9,6 +9,7 @@
 
 use super::alloc::TOIL;
 use super::geometry::PAGE_SIZE;
+use super::item::plain_size;
 use super::journal::Seen;
 use super::shard::Shard;
 use super::{ATTEMPTS, PAGES_FOR_ONE, Seconds, SetArgs, SetMode, Store, Stored, UploadId, inside};
@@ -401,7 +402,7 @@ impl Shard {
     fn count_no_memory(&mut self, args: &SetArgs<'_>, len: usize) {
         self.counts.store_no_memory += u64::from(!args.rare.uncounted);
         self.counts.malloc_fails += 1;
-        let class = self.slabs.class_for(super::put::plain_size(args, len));
+        let class = self.slabs.class_for(plain_size(args, len));
         let class = class.unwrap_or(self.slabs.last_class());
         self.counts.classes[class].outofmemory += 1;
     }
