@@ -4,7 +4,7 @@
 //!
 //! Every step is bounded, and nothing alive goes while something dead or free would do.
 
-use super::clearing::Cleared;
+use super::evacuation::{Cleared, Keep};
 use super::geometry::PAGE_SIZE;
 use super::hash::KeyHash;
 use super::item::{ItemHeader, ItemId, Queue, state};
@@ -22,24 +22,9 @@ const TAIL_LOOKS: usize = 8;
 const EVICTIONS: usize = 16;
 /// Chunks freed of long chains in one allocation.
 pub(super) const DOOMED_STEP: usize = 64;
-/// Items that may be stored, removed or moved under one lock, give or take a page's step: at some
-/// 350 ns each 45 microseconds, and twice as much where the system has memory to give for each.
-/// Beyond it a visit lets go of the lock for a moment, and pages wait.
-pub(super) const TOIL: u32 = 128;
 /// HOT's share of a class, as one part in so many, beyond which it is evicted from, where it is a
 /// probation: S3-FIFO's tenth.
 const PROBATION: u64 = 10;
-
-/// Which items of a page that is to be emptied are worth another place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Keep {
-    /// Those that proved it, if there is room: COLD ones go.
-    Used,
-    /// Those that proved it: what is next in line goes instead.
-    Best,
-    /// All that live; others are evicted for them.
-    All,
-}
 
 impl Shard {
     /// A chunk of a class; its header is free, the rest arbitrary.

@@ -10,64 +10,16 @@
 
 use super::geometry::HEADER_SIZE;
 use super::item::{Chain, ItemHeader, ItemId, mark, plain_size, state};
+use super::pin::Pin;
 use super::shard::Shard;
-use super::{Deadline, KeyHash, Seconds, SetArgs, SetMode, SetRare, Stored};
+use super::upload::{Upload, UploadArgs};
+use super::{Seconds, SetArgs, SetMode, SetRare, Stored};
 
 /// Chains longer than this are freed a few chunks at a time.
 const FREED_AT_ONCE: u32 = 2 << 20;
 
 /// A chunk added by an append holds at least this much.
 const APPEND_CHUNK: usize = 4 << 10;
-
-/// A value being read.
-#[derive(Debug)]
-pub(super) struct Pin {
-    /// `None`: revoked, its memory was needed.
-    pub(super) item: Option<ItemId>,
-    /// Where the next byte is: chunk and offset in it.
-    pub(super) at: Option<(ItemId, usize)>,
-    /// Bytes still to be read.
-    pub(super) left: usize,
-    /// They are being read at this moment, without the lock: the item cannot be revoked.
-    pub(super) lent: bool,
-}
-
-/// A value being received.
-#[derive(Debug)]
-pub(super) struct Upload {
-    pub(super) head: ItemId,
-    key: Box<[u8]>,
-    mode: SetMode,
-    compare: Option<u64>,
-    rare: SetRare,
-    /// Announced length.
-    pub(super) len: u32,
-    pub(super) received: u32,
-    /// When the last bytes came.
-    pub(super) active: Seconds,
-    /// Its place in the order in which uploads began.
-    begun: u64,
-}
-
-/// An upload's operands.
-pub(super) struct UploadArgs {
-    key: Box<[u8]>,
-    hash: KeyHash,
-    flags: u32,
-    deadline: Deadline,
-    mode: SetMode,
-    compare: Option<u64>,
-    rare: SetRare,
-    /// Announced length.
-    pub(super) len: u32,
-}
-
-impl UploadArgs {
-    pub(super) fn args(&self) -> SetArgs<'_> {
-        let UploadArgs { ref key, hash, flags, deadline, mode, compare, rare, .. } = *self;
-        SetArgs { key, hash, flags, deadline, mode, compare, rare }
-    }
-}
 
 impl Shard {
     pub(super) fn chain(&self, head: ItemId) -> Chain {

@@ -11,7 +11,7 @@
 //!
 //! Invariant: the page being cleared is closed, or somebody else has seen to it.
 
-use super::alloc::Keep;
+use super::evacuation::{Cleared, Clearing, Keep};
 use super::hash::KeyHash;
 use super::item::{ItemId, state};
 use super::shard::Shard;
@@ -37,26 +37,6 @@ const PAGES: usize = 1024;
 /// Steps in which one page is cleared, at most. It takes 13 of the smallest items; more if what it
 /// holds comes into use meanwhile and another page must be chosen, or if long values go with it.
 const CLEARING_STEPS: usize = 1024;
-/// A page that is being cleared.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Clearing {
-    pub(super) page: usize,
-    /// The next chunk to look at.
-    next: usize,
-    /// It held few when it was chosen: others are evicted for them.
-    few: bool,
-}
-
-/// How a step ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cleared {
-    /// There are as many empty pages as were wanted.
-    Ready,
-    /// There may be, after more steps.
-    More,
-    /// Nothing can be cleared.
-    Impossible,
-}
 
 impl Store {
     /// A class of a shard is out of memory and has nothing to evict: have a page of another class

@@ -17,9 +17,9 @@
 //! come is free again. A pin is lent only while `Store::send_pin` runs.
 
 use super::arena::{Lease, Span};
-use super::chunked::Pin;
 use super::geometry::HEADER_SIZE;
 use super::item::{Chain, ItemId};
+use super::pin::Pin;
 use super::shard::Shard;
 use super::{ATTEMPTS, PinId, Received, Seconds, Store, UploadId, inside};
 

@@ -9,30 +9,17 @@
 //! Invariant: what stands here is not in the classes' counts yet; [`Shard::settle`] brings it
 //! there, before those are read or zeroed.
 
-use super::geometry::CLASSES_MAX;
+use super::counts::Hits;
 use super::item::Queue;
 use super::shard::Shard;
 use super::slab::ClassId;
-
-/// Counts kept: the four queues of two classes.
-const PLACES: usize = 8;
-/// A class and a queue are a byte.
-const _: () = assert!(CLASSES_MAX * 4 <= 256);
-
-/// Hits by class and queue, some of them.
-#[derive(Debug, Default)]
-pub(super) struct Hits {
-    counts: [u16; PLACES],
-    /// What each counts: class × 4 + queue.
-    names: [u8; PLACES],
-}
 
 impl Shard {
     /// A get found an item of this class and queue.
     #[inline(always)]
     pub(super) fn count_hit(&mut self, class: ClassId, queue: Queue) {
         let name = (class * 4 + queue as usize) as u8;
-        let place = usize::from(name) % PLACES;
+        let place = usize::from(name) % Hits::PLACES;
         if self.hits.names[place] != name || self.hits.counts[place] == u16::MAX {
             self.settle_place(place);
             self.hits.names[place] = name;
@@ -48,7 +35,7 @@ impl Shard {
     }
     /// Bring all that stands here to the classes' counts.
     pub(super) fn settle(&mut self) {
-        (0..PLACES).for_each(|place| self.settle_place(place));
+        (0..Hits::PLACES).for_each(|place| self.settle_place(place));
     }
 }
 

@@ -9,28 +9,12 @@
 //!
 //! Invariant: every hold names a pin of this shard; there are at most `HOLDS_MAX`.
 
+use super::pin::{Hold, HoldKind};
 use super::shard::Shard;
 use super::{KeyHash, Seconds, Store};
 
 /// Holds a shard keeps; a client cannot fill a table by repeating itself.
 const HOLDS_MAX: usize = 1024;
-
-/// How an item is held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HoldKind {
-    /// Once at most.
-    Lock,
-    /// Any number of times.
-    Reference,
-}
-
-/// One hold.
-#[derive(Debug)]
-pub(super) struct Hold {
-    key: Box<[u8]>,
-    kind: HoldKind,
-    pin: u64,
-}
 
 /// What became of a request to hold an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

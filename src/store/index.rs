@@ -11,8 +11,8 @@
 
 use std::io;
 
+use super::KeyHash;
 use super::item::ItemId;
-use super::{IndexShape, KeyHash};
 use crate::sys::cpu::{equal_bytes, prefetch};
 use crate::sys::memory::{BASE_PAGE_MAX, HUGE_PAGE, LazyWords, Part};
 
@@ -40,6 +40,25 @@ const AHEAD: usize = 8;
 /// Longest chain of overflow buckets that is followed: protection against flooding, should a
 /// sender ever learn the seed. An insert that would pass it fails.
 const CHAIN_MAX: usize = 64;
+
+/// Where linear hashing stands: how a hash finds its bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct IndexShape {
+    /// Buckets of a full level, less one: `2^level - 1`.
+    pub(super) mask: u32,
+    /// Buckets before this one are divided already.
+    pub(super) split: u32,
+}
+
+impl IndexShape {
+    #[inline]
+    pub(super) fn bucket(self, hash: KeyHash) -> usize {
+        let low = hash.0 as u32;
+        let bucket = low & self.mask;
+        let bucket = if bucket < self.split { low & (self.mask << 1 | 1) } else { bucket };
+        bucket as usize
+    }
+}
 
 /// The index of one shard.
 #[derive(Debug)]

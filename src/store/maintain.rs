@@ -3,9 +3,9 @@
 //! refreshing access times.
 
 use super::Seconds;
-use super::alloc::{DOOMED_STEP, TOIL};
+use super::alloc::DOOMED_STEP;
 use super::item::{Accessed, Queue, state};
-use super::shard::Shard;
+use super::shard::{Shard, TOIL};
 use super::slab::ClassId;
 use crate::sys::cpu::prefetch;
 

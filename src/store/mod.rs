@@ -16,8 +16,11 @@ mod chunked;
 mod claims;
 mod clearing;
 mod config;
+mod counts;
 mod direct;
 mod dump;
+mod evacuation;
+mod events;
 mod expiry;
 mod geometry;
 mod ghosts;
@@ -34,6 +37,7 @@ mod marks;
 mod moves;
 mod operands;
 mod pages;
+mod pin;
 mod put;
 mod reap;
 mod session;
@@ -46,6 +50,8 @@ mod table;
 mod tests;
 pub mod times;
 mod tuning;
+mod turnover;
+mod upload;
 
 use std::io;
 
@@ -56,17 +62,18 @@ use crate::sys::memory::Backing;
 pub use arena::Lease;
 use config::Settings;
 pub use config::{Background, StoreConfig, Tuning};
+pub use counts::{ClassStats, VerbMisses};
 pub use direct::{PinRead, SLICES_MAX};
 pub use dump::{Dump, DumpedItem};
+pub use events::{Event, Found};
 use geometry::PAGE_SIZE;
 use ghosts::Ghosts;
 pub use hash::KeyHash;
 use hash::KeyHasher;
 #[cfg(feature = "debug-commands")]
-pub use holds::{Held, HoldKind};
-use index::Index;
+pub use holds::Held;
+use index::{Index, IndexShape};
 use item::ItemId;
-pub use journal::{Event, Found};
 use moves::Moves;
 pub use moves::Reassigned;
 pub use operands::{
@@ -74,11 +81,13 @@ pub use operands::{
     Stored,
 };
 use pages::PagePool;
+#[cfg(feature = "debug-commands")]
+pub use pin::HoldKind;
 pub use session::Session;
 use shard::{Parts, Shard};
 pub use slab::{BUCKETS_AHEAD, ITEMS_AHEAD, PREFETCHED};
 pub use spent::{ClassSpent, Spent};
-pub use stats::{ClassStats, StoreStats, VerbMisses};
+pub use stats::StoreStats;
 
 /// Bytes of a page: memory is taken in such pieces.
 pub const PAGE_BYTES: u64 = PAGE_SIZE as u64;
@@ -235,25 +244,6 @@ impl Budget {
     }
     fn sub(&self, n: usize) {
         self.bytes.fetch_sub(n as u64, Ordering::Relaxed);
-    }
-}
-
-/// Where linear hashing stands: how a hash finds its bucket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct IndexShape {
-    /// Buckets of a full level, less one: `2^level - 1`.
-    mask: u32,
-    /// Buckets before this one are divided already.
-    split: u32,
-}
-
-impl IndexShape {
-    #[inline]
-    fn bucket(self, hash: KeyHash) -> usize {
-        let low = hash.0 as u32;
-        let bucket = low & self.mask;
-        let bucket = if bucket < self.split { low & (self.mask << 1 | 1) } else { bucket };
-        bucket as usize
     }
 }
 

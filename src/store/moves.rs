@@ -14,7 +14,7 @@
 //! - all memory taken, and a class has room for two and a half pages: one goes to the pool;
 //! - slab_automove=2, and a class evicted: it gets a page of another one.
 
-use super::alloc::Keep;
+use super::evacuation::Keep;
 use super::item::ItemId;
 use super::shard::Shard;
 use super::slab::ClassId;

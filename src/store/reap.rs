@@ -9,9 +9,8 @@ use super::Seconds;
 use super::expiry::Due;
 use super::hash::KeyHash;
 use super::item::{ItemId, state};
-use super::shard::Shard;
+use super::shard::{Crawl, Shard};
 use super::slab::ClassId;
-use super::tuning::Crawl;
 use crate::sys::cpu::prefetch;
 
 /// Chunks of a block: one bit each in [`Due::chunks`].

@@ -7,11 +7,10 @@
 //! A lookup is inlined from here down to the key's comparison: it is a hundred instructions in the
 //! end, and was twice that in calls.
 
-use super::alloc::TOIL;
+use super::events::{Event, Journal};
 use super::geometry::PAGE_SIZE;
 use super::item::plain_size;
-use super::journal::Seen;
-use super::shard::Shard;
+use super::shard::{Shard, TOIL};
 use super::{ATTEMPTS, PAGES_FOR_ONE, Seconds, SetArgs, SetMode, Store, Stored, UploadId, inside};
 use super::{ArithArgs, Counted, Deadline, DeleteArgs, Deleted, FetchArgs, Hit, KeyHash};
 use crate::sync::MutexGuard;
@@ -25,6 +24,36 @@ pub struct Session<'a> {
     locked_at: u64,
     /// What happened, if that is to be known.
     pub(super) seen: Seen,
+}
+
+/// What an observed visit has seen.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// The visit is observed.
+    pub(super) on: bool,
+    pub(super) events: Vec<Event>,
+    /// Events that were lost.
+    pub(super) lost: u64,
+}
+
+impl Seen {
+    /// Run a verb, and take what it says.
+    #[inline(always)]
+    fn run<R>(&mut self, shard: &mut Shard, verb: impl FnOnce(&mut Shard) -> R) -> R {
+        if self.on {
+            shard.journal.observed = true;
+        }
+        let result = verb(shard);
+        if self.on {
+            self.take(&mut shard.journal);
+        }
+        result
+    }
+    #[cold]
+    fn take(&mut self, journal: &mut Journal) {
+        journal.observed = false;
+        self.lost += journal.drain_to(&mut self.events);
+    }
 }
 
 impl<'a> Session<'a> {

@@ -2,18 +2,8 @@
 //! is, and a crawl that is asked for.
 
 use super::geometry::PAGE_SIZE;
+use super::shard::Crawl;
 use super::{Ordering, Store, Tuning};
-
-/// A crawl that somebody asked for.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Crawl {
-    /// A bit for each class (from 1) that is looked at.
-    pub(super) classes: u64,
-    /// The next page, and chunk in it.
-    pub(super) at: (usize, usize),
-    /// Items that may still be looked at.
-    pub(super) left: u64,
-}
 
 impl Store {
     /// How things stand.

@@ -4,7 +4,7 @@ use super::*;
 
 /// Two steps of freeing what is dead, of which the first ended just short of `TOIL`: a step ends
 /// with the block of 32 that brings it to 256. At some 200 to 350 ns each, 150 microseconds.
-const HOLD_MAX: u32 = alloc::TOIL - 1 + 256 + 31;
+const HOLD_MAX: u32 = shard::TOIL - 1 + 256 + 31;
 
 impl Driver {
     /// The most that was done under one lock since the last call.

@@ -110,7 +110,7 @@ fn a_page_is_cleared_a_few_items_at_a_time() {
     let mut shard = d.store.slots[0].lock();
     assert_eq!(shard.set(&args, &pattern(9_000, 1), d.now), Stored::OutOfMemory);
     let (mut steps, mut items) = (0, shard.counts.items);
-    while shard.find_pages(1, d.now) == clearing::Cleared::More {
+    while shard.find_pages(1, d.now) == evacuation::Cleared::More {
         shard.assert_valid();
         assert!(items - shard.counts.items <= 128, "{items} {}", shard.counts.items);
         (steps, items) = (steps + 1, shard.counts.items);
@@ -129,7 +129,7 @@ fn a_page_that_was_given_up_on_is_cleared_by_upkeep() {
     {
         let mut shard = d.store.slots[0].lock();
         assert_eq!(shard.set(&d.args(b"a", SetMode::Set), &[0; 3000], d.now), Stored::OutOfMemory);
-        assert_eq!(shard.find_pages(1, d.now), clearing::Cleared::More);
+        assert_eq!(shard.find_pages(1, d.now), evacuation::Cleared::More);
     }
     let mut rounds = 0;
     while d.store.slots[0].lock().slabs.empty_page().is_none() {
