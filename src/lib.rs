@@ -21,7 +21,7 @@
 //! | [`commands`] | every verb there is | `protocol`, `store`, `ops` |
 //! | [`server`] | every socket and every thread | all of the above |
 //!
-//! `tests/tidy.rs` holds the source to this table.
+//! `tests/tidy.rs` holds the source to this table, and lets no files import each other in a circle.
 //!
 //! # Where to begin
 //!
