@@ -89,8 +89,11 @@ impl Slabs {
     pub(super) fn new(sizes: &[u32]) -> Slabs {
         let largest = sizes[sizes.len() - 1] as usize;
         let mut by_size = vec![0; largest / ITEM_ALIGN + 1].into_boxed_slice();
-        for (units, class) in by_size.iter_mut().enumerate() {
-            *class = sizes.partition_point(|&s| (s as usize) < units * ITEM_ALIGN) as u8;
+        let mut from = 0;
+        for (class, &size) in sizes.iter().enumerate() {
+            let to = size as usize / ITEM_ALIGN + 1;
+            by_size[from..to].fill(class as u8);
+            from = to;
         }
         let class = |&size: &u32| SlabClass {
             chunk_size: size,
