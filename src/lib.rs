@@ -90,6 +90,7 @@
 //! *pinned* chain: replaced or deleted meanwhile, it stays until its reader is done. From 128 KiB
 //! the kernel copies from the chunks, with no lock held, as much as the socket takes by one call
 //! (`store/direct.rs`); a lone worker, whose locks nobody waits for, has it copy to them as well.
+//! While a long value comes quickly, the kernel wakes its reader for a megabyte at a time.
 //!
 //! **Expiry.** A dead item goes when it is met, or in its second, by a timing wheel whose slots
 //! name pages and whose places in a page are found by a byte for each chunk: what it costs follows

@@ -15,8 +15,8 @@ use std::sync::Arc;
 
 use super::buffer::Buffer;
 use super::limits::{
-    BULKY_READ, CARRY_MAX, DRAIN_BYTES_MAX, DRAIN_S, OUTPUT_LOW, OWN_SLACK, READ_MAX,
-    UPLOAD_RATE_MIN,
+    BULKY_READ, CARRY_MAX, DIRECT_MAX, DRAIN_BYTES_MAX, DRAIN_S, LOW_WATER, OUTPUT_LOW, OWN_SLACK,
+    READ_MAX, UPLOAD_RATE_MIN,
 };
 use crate::commands::{Access, ClientState, Credentials, Producer};
 use crate::ops::config::{Config, Dialect};
@@ -24,6 +24,7 @@ use crate::ops::counters::WorkerCounters;
 use crate::ops::watch::Watcher;
 use crate::protocol::{ClientError, KeptStyle, Protocol};
 use crate::store::{Store, UploadId};
+use crate::sys::socket;
 
 /// One client.
 #[derive(Debug)]
@@ -81,6 +82,9 @@ pub(super) struct Connection<S> {
     pub(super) gathers: bool,
     /// The socket's number, where there is one.
     pub(super) descriptor: RawFd,
+    /// So many bytes are to wait in the socket before an event tells of them; `None`: it cannot be
+    /// told.
+    pub(super) low_water: Option<u32>,
 }
 
 /// What the bytes of a connection are at present.
@@ -137,6 +141,11 @@ pub(super) struct Upload {
     /// Of these, the next read straight into chunks asks for at most so many: from `DIRECT_MIN` to
     /// `DIRECT_MAX`, as the earlier ones went.
     pub(super) stride: u32,
+    /// So many bytes are to wait in the socket before it is read again; 0: it came slowly once, and
+    /// is read as it comes.
+    pub(super) low_water: u32,
+    /// Since when it is waited for.
+    pub(super) awaited_since: u32,
     /// The bytes behind the value, as far as they came, and how many those will be.
     pub(super) terminator: [u8; 2],
     pub(super) terminator_len: u8,
@@ -218,6 +227,7 @@ impl<S> Connection<S> {
             broken: false,
             gathers: false,
             descriptor: -1,
+            low_water: None,
         }
     }
 
@@ -297,6 +307,30 @@ impl<S> Connection<S> {
         received.min(sent)
     }
 
+    /// Its turn is over: if it waits now, then for how many bytes?
+    #[inline]
+    pub(super) fn set_low_water(&mut self, now: u32) {
+        let Some(before) = self.low_water.filter(|_| !self.readable) else { return };
+        let mark = match &mut self.phase {
+            Phase::Receive(upload) => upload.next_low_water(now),
+            _ => 1,
+        };
+        if mark != before {
+            let done = socket::set_low_water(self.descriptor, mark);
+            self.low_water = done.is_ok().then_some(mark);
+            self.failed |= done.is_err() && before > 1;
+        }
+    }
+
+    /// It seems that nothing came for too long: bytes of a value may have, below the low-water
+    /// mark. Whether it is to be read before that is said again; from now on it is read as they
+    /// come.
+    pub(super) fn may_hold_bytes(&mut self) -> bool {
+        let may = matches!(self.phase, Phase::Receive(_)) && self.low_water > Some(1);
+        self.readable |= may;
+        may
+    }
+
     /// The state, in memcached's words.
     pub(super) fn state_name(&self) -> &'static str {
         match self.phase {
@@ -310,6 +344,24 @@ impl<S> Connection<S> {
             Phase::Parked(_) | Phase::Login(_) => "conn_parse_cmd",
             Phase::Flush | Phase::Drain(_) => "conn_closing",
         }
+    }
+}
+
+impl Upload {
+    /// It is waited for again: until how many bytes are there? Many, if the last ones came within a
+    /// second or two, so that a call takes many; but at the end no more than there will be.
+    fn next_low_water(&mut self, now: u32) -> u32 {
+        if now.saturating_sub(self.awaited_since) > 1 {
+            self.low_water = 0;
+        }
+        self.awaited_since = now;
+        let rest = self.left + u32::from(self.terminator_wanted - self.terminator_len);
+        let mark = self.low_water.min(rest).max(1);
+        self.stride = self.stride.max(mark.min(DIRECT_MAX as u32));
+        if self.low_water > 0 {
+            self.low_water = LOW_WATER;
+        }
+        mark
     }
 }
 
@@ -470,5 +522,46 @@ pub(super) fn codec(dialect: Dialect) -> Option<Protocol> {
         Dialect::Auto => None,
         Dialect::Text => Some(Protocol::Text),
         Dialect::Binary => Some(Protocol::Binary),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Style;
+
+    fn upload(left: u32) -> Upload {
+        Upload {
+            id: None,
+            left,
+            stride: 1,
+            low_water: 1000,
+            awaited_since: 10,
+            terminator: [0; 2],
+            terminator_len: 0,
+            terminator_wanted: 2,
+            style: Style::Text { noreply: false, with_cas: false }.into(),
+            len: left,
+            deadline: 0,
+        }
+    }
+
+    #[test]
+    fn a_quick_value_is_waited_for_in_large_parts_and_to_its_end() {
+        let mut upload = upload(2 * LOW_WATER);
+        assert_eq!(
+            [10, 11, 12].map(|now| upload.next_low_water(now)),
+            [1000, LOW_WATER, LOW_WATER]
+        );
+        upload.left = 500;
+        assert_eq!(upload.next_low_water(12), 502);
+        (upload.left, upload.terminator_len) = (0, 1);
+        assert_eq!(upload.next_low_water(12), 1);
+    }
+
+    #[test]
+    fn a_value_that_came_slowly_once_is_read_as_it_comes() {
+        let mut upload = upload(2 * LOW_WATER);
+        assert_eq!([11, 13, 13, 14].map(|now| upload.next_low_water(now)), [1000, 1, 1, 1]);
     }
 }

@@ -43,6 +43,16 @@ const _: () = assert!(DIRECT_MIN <= DIRECT_MAX && DIRECT_MAX <= DIRECT_TURN_MAX)
 /// The same in one turn, in several such calls.
 pub(super) const DIRECT_TURN_MAX: usize = 1 << 20;
 
+/// While a long value comes quickly, its connection waits until so many of its bytes are there, or
+/// all the rest: a turn's share. To be woken for every 100 KiB, as a sender brings them, is a third
+/// of what 10 MiB cost. They wait in the kernel, whose memory for sockets has bounds of its own
+/// (net.ipv4.tcp_rmem, tcp_mem).
+pub(super) const LOW_WATER: u32 = DIRECT_TURN_MAX as u32;
+
+/// The same when it is first waited for, and nobody knows how quickly it comes: what comes slower
+/// than this in a second is read as it comes, so that its progress is seen (`drop_stalest`).
+pub(super) const LOW_WATER_FIRST: u32 = 256 << 10;
+
 /// The first read of a connection that stored a long value last: its next request is probably
 /// another one, of which the less is copied the more is left for its chunks.
 pub(super) const BULKY_READ: usize = 16 << 10;

@@ -355,6 +355,7 @@ pub(super) fn settle<S>(
             }
         }
     }
+    conn.set_low_water(env.now);
     if conn.failed && !conn.doomed {
         conn.doomed = true;
         effects.doomed.push(token);

@@ -10,7 +10,9 @@ use self::ahead::Ahead;
 use super::connection::{Connection, Due, Login, Parked, Phase, Upload, body_deadline};
 use super::direct;
 use super::env::{Effects, Env};
-use super::limits::{DIRECT_MIN, DUMP_PIECES, STREAM_AHEAD, STREAM_PIECES, VISIT_REQUESTS_MAX};
+use super::limits::{
+    DIRECT_MIN, DUMP_PIECES, LOW_WATER_FIRST, STREAM_AHEAD, STREAM_PIECES, VISIT_REQUESTS_MAX,
+};
 use super::plan::{Plan, Refused, Step, What};
 use crate::commands::{self, ClientState, Context, Next, NextKey, Produced, Producer};
 use crate::ops::watch::{Asker, Streams};
@@ -319,6 +321,8 @@ impl<'v, 'e> Visit<'v, 'e> {
                     id: Some(upload),
                     left: len,
                     stride: DIRECT_MIN as u32,
+                    low_water: LOW_WATER_FIRST,
+                    awaited_since: self.env.now,
                     terminator: [0; 2],
                     terminator_len: 0,
                     terminator_wanted: style.style().protocol().value_end().len() as u8,

@@ -320,6 +320,7 @@ impl Worker {
         let locked = self.common.config.requires_login();
         let conn = place.insert(Connection::new(stream, protocol, now, is_tcp, locked));
         (conn.descriptor, conn.gathers) = (descriptor, true);
+        conn.low_water = is_tcp.then_some(1);
         if let Some((at, _)) = conn.deadline(&self.common.config) {
             conn.armed = at;
             self.wheel.insert(Entry { token, at });
@@ -348,6 +349,13 @@ impl Worker {
                 Some((at, _)) if at > now => {
                     conn.armed = at;
                     self.wheel.insert(Entry { token, at });
+                }
+                Some(_) if conn.may_hold_bytes() => {
+                    conn.armed = now + 1;
+                    self.wheel.insert(Entry { token, at: now + 1 });
+                    if !std::mem::replace(&mut conn.queued, true) {
+                        self.ready.push_back(token);
+                    }
                 }
                 Some((_, why)) => {
                     match why {

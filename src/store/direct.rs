@@ -222,7 +222,7 @@ impl Shard {
             let header = self.header(id);
             let part = len.min(header.value_len() - offset);
             len -= part;
-            at = header.next.map(|next| (next, 0));
+            at = self.next_chunk(id).map(|next| (next, 0));
             Some(Span { id, offset: HEADER_SIZE + offset, len: part })
         })
     }

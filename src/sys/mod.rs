@@ -6,4 +6,5 @@ pub mod cpu;
 pub mod memory;
 pub mod process;
 pub mod signal;
+pub mod socket;
 pub mod terminal;

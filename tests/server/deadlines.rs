@@ -114,4 +114,12 @@ fn deadlines_do_not_touch_those_who_keep_them() {
         std::thread::sleep(Duration::from_millis(400));
     }
     c.send("\r\n").expect("STORED\r\n");
+    // What came quickly at first may go on slowly.
+    let value = "x".repeat(1_000_000);
+    c.send(format!("set k 0 0 1000000\r\n{}", &value[..600_000]));
+    for piece in value.as_bytes()[600_000..999_900].chunks(40_000) {
+        c.send(piece);
+        std::thread::sleep(Duration::from_millis(400));
+    }
+    c.send(&value[999_900..]).send("\r\n").expect("STORED\r\n").expect_in_sync();
 }

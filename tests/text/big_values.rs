@@ -182,6 +182,26 @@ fn an_upload_replaces_what_was_stored_meanwhile() {
     expect_value(&mut b, "k", &slow);
 }
 
+/// What has come of a long value may wait in its socket for more of it; its end may not, nor what
+/// comes behind it.
+#[test]
+fn long_values_in_long_pieces_end_when_they_end() {
+    let server = Server::with(&["-I", "8m"]);
+    let mut c = server.client();
+    for len in [100 * KIB, 300 * KIB, MIB - 200, MIB + 5, 2 * MIB, 5 * MIB] {
+        for piece in [17 * KIB, 250 * KIB, 2 * MIB] {
+            let value = pattern((len + piece) as u64, len);
+            for part in set("k", &value, "\r").chunks(piece) {
+                c.send(part);
+            }
+            c.send("\n").expect("STORED\r\n").expect_in_sync();
+            c.send([&set("k", &value, "\r\n"), &b"mn\r\n"[..]].concat());
+            c.expect("STORED\r\nMN\r\n");
+            expect_value(&mut c, "k", &value);
+        }
+    }
+}
+
 #[test]
 fn an_upload_that_never_ends_changes_nothing() {
     let server = Server::start();
