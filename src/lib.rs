@@ -62,10 +62,14 @@
 //! cost half, items can move (page moves, later a warm restart), and a wrong id is a wrong answer,
 //! never a wild pointer.
 //!
-//! **Headers of 24 bytes, no terminators.** A 48-bit store count serves three ends: the CAS a
-//! client sees (count × shards + shard), and the mark of a flush: everything stored under an
-//! earlier count is dead, so `flush_all` costs nothing and needs no time of storage in the header.
-//! The last access has 16 bits, exact for nine hours and then to 64 s.
+//! **Headers of 20 bytes, no terminators.** A 44-bit store count serves two ends: the CAS a client
+//! sees (count × shards + shard), and the mark of a flush: everything stored under an earlier count
+//! is dead, so `flush_all` costs nothing and needs no time of storage in the header. The last
+//! access has 16 bits, exact for nine hours and then to 64 s. What not every item has follows the
+//! header where it is needed: client flags, a CAS that a client chose, and the deadline, whose
+//! place is left out where an item without one fits a smaller chunk so (one of 16 + 100 bytes takes
+//! 136 instead of 144). Given a deadline later, it moves to where there is a place; without
+//! eviction (`-M`), where there might be no memory for that, every item has it from the start.
 //!
 //! **Index.** Buckets of one cache line with one-byte tags; linear hashing adds a bucket at a time,
 //! so growth is never felt; at less than four items a bucket it takes them away likewise, and what

@@ -39,9 +39,16 @@ impl Deeds {
         }
     }
 
-    /// What is seen of the item; what is to be done to it is done.
+    /// The deadline of what a miss creates, after all.
+    fn created(&self) -> Option<Deadline> {
+        let last = if self.vivify_then_touch { self.touch } else { None };
+        self.vivify.map(|deadline| last.unwrap_or(deadline))
+    }
+
+    /// What is seen of the item; who is to renew it is chosen.
     fn apply<'k>(&self, now: u32, key: &'k [u8], hit: &mut Hit<'_>, created: bool) -> Shown<'k> {
-        let before = hit.deadline();
+        // What was created has the deadline already that it had not when it was looked for.
+        let before = if created { 0 } else { hit.deadline() };
         let (sent, stale) = (hit.is_won(), hit.is_stale());
         let due = if self.touch_then_recache { self.touch.unwrap_or(before) } else { before };
         let late = due != 0 && self.recache.is_some_and(|limit| due < limit);
@@ -50,14 +57,11 @@ impl Deeds {
             touched: self.touch.map(|deadline| left(deadline, now)),
             vivified: self.vivify.filter(|_| created).map(|deadline| left(deadline, now)),
             won,
+            ttl: left(before, now),
             ..see(now, key, hit)
         };
         if won {
             hit.win();
-        }
-        let vivified = self.vivify.filter(|_| created && !self.vivify_then_touch);
-        if let Some(deadline) = vivified.or(self.touch) {
-            hit.set_deadline(deadline);
         }
         shown
     }
@@ -144,9 +148,9 @@ fn look_closely(
 ) -> Option<Option<PinId>> {
     let deeds = Deeds::of(cx, flags);
     let args = FetchArgs {
-        touches: deeds.touch.is_some(),
+        touch: deeds.touch,
         no_bump: flags.has(b'u'),
-        vivify: deeds.vivify.is_some(),
+        vivify: deeds.created(),
         new_cas: flags.number(b'E'),
         binary_key: flags.base64_key,
     };

@@ -195,7 +195,7 @@ impl Shard {
         let header = *self.header(id);
         let counts = &mut self.counts.classes[line];
         counts.evicted += 1;
-        counts.evicted_nonzero += u64::from(header.deadline != 0);
+        counts.evicted_nonzero += u64::from(header.deadline() != 0);
         counts.evicted_time = header.accessed.age(now);
         counts.evicted_unfetched += u64::from(!header.is(state::FETCHED));
         counts.evicted_active += u64::from(header.is(state::ACTIVE));
@@ -319,7 +319,7 @@ impl Shard {
         if self.header(new).is(state::CHAINED) {
             self.adopt_chunks(new);
         }
-        self.slabs.expires(new, self.header(new).deadline);
+        self.slabs.expires(new, self.header(new).deadline());
         self.slabs.push(id);
         self.counts.reassign_rescues += 1;
         self.toil = self.toil.saturating_add(1);

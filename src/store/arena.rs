@@ -192,25 +192,26 @@ impl Arena {
     /// The header at `id`.
     #[inline]
     pub(super) fn header(&self, id: ItemId) -> &ItemHeader {
-        let at = self.locate(id, 0, HEADER_SIZE);
-        // SAFETY: in bounds (locate), 8-aligned (pages are, units are), all bits valid (3);
-        // no `&mut` can be alive beside `&self` (5).
+        let at = self.locate(id, 0, size_of::<ItemHeader>());
+        // SAFETY: in bounds (locate), 8-aligned (pages are, units are), which is enough, all bits
+        // valid (3); no `&mut` can be alive beside `&self` (5).
         unsafe { at.cast::<ItemHeader>().as_ref() }
     }
     /// The header at `id`, to be changed.
     #[inline]
     pub(super) fn header_mut(&mut self, id: ItemId) -> &mut ItemHeader {
-        let at = self.locate(id, 0, HEADER_SIZE);
+        let at = self.locate(id, 0, size_of::<ItemHeader>());
         // SAFETY: as in `header`, and `&mut self` makes it the only reference.
         unsafe { at.cast::<ItemHeader>().as_mut() }
     }
-    /// The item at `id`: its header, and what stands behind that in its page.
+    /// The item at `id`: its header, and what stands behind that in its page (a deadline is seen
+    /// as part of both).
     #[inline]
     pub(super) fn item(&self, id: ItemId) -> ItemView<'_> {
-        let at = self.locate(id, 0, HEADER_SIZE);
+        let at = self.locate(id, 0, size_of::<ItemHeader>());
         let len = PAGE_SIZE - id.unit() as usize * ITEM_ALIGN - HEADER_SIZE;
         // SAFETY: as in `header` and `bytes`: `locate` found room for a header, and the rest of the
-        // page, which is `len` long, begins behind it.
+        // page, which is `len` long, begins behind it. Both are shared, so they may overlap.
         unsafe {
             let behind = slice::from_raw_parts(at.add(HEADER_SIZE).as_ptr(), len);
             ItemView { header: at.cast().as_ref(), behind }

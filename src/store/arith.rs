@@ -38,16 +38,17 @@ impl Shard {
             true => number.saturating_sub(args.delta),
         };
         let class = self.slabs.class_of(id);
-        let deadline = self.header(id).deadline;
+        let deadline = self.header(id).deadline();
         let mut text = itoa::Buffer::new();
         let Some(id) = self.rewrite(id, args, text.format(number).as_bytes(), now) else {
             return Counted::OutOfMemory;
         };
         self.count_arith(args, class);
+        let cas = self.cas(id);
         if let Some(deadline) = args.touch {
-            self.set_deadline(id, deadline);
+            self.set_deadline(id, deadline, now);
         }
-        Counted::Value(Count { number, cas: self.cas(id), deadline, created: false })
+        Counted::Value(Count { number, cas, deadline, created: false })
     }
 
     /// A number was there to be changed, in an item of this class.
@@ -93,7 +94,7 @@ impl Shard {
             return Some(id);
         }
         let header = self.header(id);
-        let (deadline, binary_key) = (header.deadline, header.has(mark::BINARY_KEY));
+        let (deadline, binary_key) = (header.deadline(), header.has(mark::BINARY_KEY));
         let (mode, compare, flags) = (SetMode::Set, None, self.flags(id));
         let rare = SetRare { new_cas: args.new_cas, binary_key, ..SetRare::default() };
         let set = SetArgs { key: args.key, hash, flags, deadline, mode, compare, rare };

@@ -121,9 +121,11 @@ impl Shard {
                 let known = listed.contains_key(&id) || owned.contains(&id);
                 assert_eq!(known, !free, "page {page}: a chunk is free or belongs to something");
                 in_use += usize::from(!free);
-                if listed.contains_key(&id) && header.deadline != 0 {
-                    self.slabs.assert_expires(id, header.deadline);
+                if listed.contains_key(&id) && header.deadline() != 0 {
+                    self.slabs.assert_expires(id, header.deadline());
                 }
+                let timed = header.is_timed() || self.settings.evict && !header.is(state::CHAINED);
+                assert!(!header.is_item() || timed, "item: room for a deadline that may come");
             }
             let clearing = self.clearing.is_some_and(|clearing| clearing.page == page);
             self.slabs.assert_page(page, in_use, clearing || self.moving == Some(page));

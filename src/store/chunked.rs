@@ -9,7 +9,7 @@
 //! `pinned_dead` is the size of all unlinked pinned items.
 
 use super::geometry::HEADER_SIZE;
-use super::item::{Chain, ItemHeader, ItemId, mark, plain_size, state};
+use super::item::{Chain, ItemHeader, ItemId, mark, state};
 use super::pin::Pin;
 use super::shard::Shard;
 use super::upload::{Upload, UploadArgs};
@@ -87,8 +87,8 @@ impl Shard {
 
     /// A chained, unlinked item without a value.
     fn new_chained(&mut self, args: &SetArgs<'_>, now: Seconds) -> Option<ItemId> {
-        let class = self.slabs.class_for(plain_size(args, Chain::SIZE))?;
-        let id = self.new_item(class, args, now)?;
+        let fit = self.fit_chained(args)?;
+        let id = self.new_item(fit, args, now)?;
         self.header_mut(id).state |= state::CHAINED;
         self.set_chain(id, Chain { len: 0, first: None, last: None });
         Some(id)
@@ -129,7 +129,7 @@ impl Shard {
         // The key is as binary as it was.
         let binary_key = self.header(old).has(mark::BINARY_KEY);
         let rare = SetRare { new_cas: args.rare.new_cas, binary_key, ..SetRare::default() };
-        let (flags, deadline) = (self.flags(old), self.header(old).deadline);
+        let (flags, deadline) = (self.flags(old), self.header(old).deadline());
         let args = SetArgs { flags, deadline, rare, ..*args };
         if self.too_large(&args, len) {
             return Stored::NotStored;
@@ -174,7 +174,7 @@ impl Shard {
             header.clear_marks(mark::STALE | mark::WON);
             header.state &= !state::FETCHED;
             header.accessed = super::item::Accessed::at(now);
-            queue = self.settings.first_queue(self.header(id).deadline, now);
+            queue = self.settings.first_queue(self.header(id).deadline(), now);
             self.counts.total_items += 1;
         } else {
             self.truncate(id, before);
@@ -435,7 +435,7 @@ impl Shard {
         self.in_flight.sub(received as usize);
         let (args, hash) = (owned.args(), owned.hash);
         let old = self.find_live(args.key, hash, now);
-        self.count_set(&args, len as usize);
+        self.count_set(self.class_of_set(&args, len as usize));
         if let Some(refusal) = self.permit(&args, old) {
             self.release(head);
             if let (SetMode::Add, Some(old)) = (mode, old) {
@@ -461,7 +461,7 @@ impl Shard {
                 match (old, args.rare.vivify) {
                     (Some(old), _) => self.inherit(&args, old, head),
                     (None, Some(deadline)) if args.joins() => {
-                        self.header_mut(head).deadline = deadline;
+                        self.header_mut(head).set_deadline(deadline);
                     }
                     _ => {}
                 }
@@ -486,7 +486,7 @@ impl Shard {
             hash: self.hasher.hash(&upload.key),
             key: upload.key.clone(),
             flags: self.flags(upload.head),
-            deadline: self.header(upload.head).deadline,
+            deadline: self.header(upload.head).deadline(),
             mode: upload.mode,
             compare: upload.compare,
             rare: upload.rare,

@@ -74,9 +74,9 @@ impl Store {
 impl Shard {
     /// Run a verb that cannot be run again: memory is found for it under the same lock.
     pub(super) fn at_once<R>(&mut self, verb: impl FnOnce(&mut Shard) -> R) -> R {
-        self.patient = false;
+        let patient = std::mem::replace(&mut self.patient, false);
         let result = verb(self);
-        self.patient = true;
+        self.patient = patient;
         result
     }
 

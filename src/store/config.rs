@@ -1,6 +1,6 @@
 //! How a store is shaped, as asked (`StoreConfig`) and as its shards use it (`Settings`).
 
-use super::geometry::chunk_sizes;
+use super::geometry::{MEMCACHED_CAS, MEMCACHED_OVERHEAD, chunk_sizes};
 use super::item::Queue;
 use super::{Deadline, Seconds};
 
@@ -172,7 +172,8 @@ pub(super) struct Shares {
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
     pub(super) chunk_sizes: Vec<u32>,
-    pub(super) item_size_max: u64,
+    /// Bytes of key, value and flags that an item may have: memcached refuses those that have more.
+    pub(super) payload_max: u64,
     pub(super) use_cas: bool,
     pub(super) evict: bool,
     /// One queue instead of four.
@@ -190,9 +191,10 @@ pub(super) struct Settings {
 
 impl Settings {
     pub(super) fn new(config: &StoreConfig) -> Settings {
+        let overhead = MEMCACHED_OVERHEAD + if config.use_cas { MEMCACHED_CAS } else { 0 };
         let mut settings = Settings {
             chunk_sizes: chunk_sizes(config),
-            item_size_max: config.item_size_max,
+            payload_max: config.item_size_max.saturating_sub(overhead),
             use_cas: config.use_cas,
             evict: config.evict,
             flat: false,

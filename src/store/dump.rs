@@ -95,7 +95,7 @@ impl Store {
                 visit(DumpedItem {
                     key: shard.key(id),
                     binary: header.marks(mark::BINARY_KEY) != 0,
-                    deadline: header.deadline,
+                    deadline: header.deadline(),
                     age: header.accessed.age(now),
                     cas: shard.cas(id),
                     fetched: header.is(state::FETCHED),
@@ -138,7 +138,7 @@ impl Store {
                 if shard.is_dead(header, now) {
                     continue;
                 }
-                if !visit(shard.key(id), shard.value_len(id), header.deadline) {
+                if !visit(shard.key(id), shard.value_len(id), header.deadline()) {
                     return;
                 }
                 left -= 1;

@@ -12,7 +12,9 @@ pub(super) const UNIT_BITS: u32 = 13;
 /// Most pages a shard can name: 32 GiB less one page (page 0 is no page, so no id is 0).
 pub(super) const PAGES_MAX: usize = (1 << (32 - UNIT_BITS)) - 1;
 /// Bytes of an item header.
-pub(super) const HEADER_SIZE: usize = 24;
+pub(super) const HEADER_SIZE: usize = 20;
+/// Bytes of the deadline behind the header of an item that has a place for one.
+pub(super) const DEADLINE_SIZE: usize = 4;
 /// Largest chunk: half a page, so that a page always holds two.
 pub(super) const CHUNK_SIZE_MAX: u32 = (PAGE_SIZE / 2) as u32;
 /// Most classes: ids are 1..=63 to every tool that reads `stats slabs` (memcached 9.2).
@@ -37,8 +39,6 @@ const LIMIT_MAX_MIN: u64 = if cfg!(miri) { 8 << 20 } else { 1 << 30 };
 
 /// Ids address every unit of a page, and no more.
 const _: () = assert!(PAGE_SIZE == ITEM_ALIGN << UNIT_BITS);
-/// A header is read in one piece, so it must be a whole number of alignment units.
-const _: () = assert!(HEADER_SIZE.is_multiple_of(ITEM_ALIGN));
 /// A plain item's value length must fit the header's 16 bits.
 const _: () = assert!(CHUNK_SIZE_MAX as usize - HEADER_SIZE <= u16::MAX as usize);
 
@@ -52,6 +52,12 @@ fn widen(size: u32) -> u32 {
     let per_page = PAGE_SIZE as u32 / size;
     PAGE_SIZE as u32 / per_page / ITEM_ALIGN as u32 * ITEM_ALIGN as u32
 }
+
+/// Up to this size every multiple of [`ITEM_ALIGN`] is a chunk size, unless the factor asks for
+/// less than [`FINE_FACTOR`] does: small items are many, and 16 bytes are a tenth of one.
+const FINE_MAX: f64 = 144.0;
+/// See [`FINE_MAX`].
+const FINE_FACTOR: f64 = 1.1;
 
 /// The chunk sizes, rising; at least one, at most [`CLASSES_MAX`].
 pub(super) fn chunk_sizes(config: &StoreConfig) -> Vec<u32> {
@@ -67,7 +73,9 @@ pub(super) fn chunk_sizes(config: &StoreConfig) -> Vec<u32> {
         let mut size = round_up(u64::from(config.chunk_size_min) + HEADER_SIZE as u64) as f64;
         while size <= f64::from(largest) / config.growth_factor && sizes.len() < CLASSES_MAX - 1 {
             push(&mut sizes, widen(((size / unit).round() * unit) as u32));
-            size = (size * config.growth_factor).max(size + unit);
+            let fine = size < FINE_MAX && config.growth_factor <= FINE_FACTOR;
+            let factor = if fine { 1.0 } else { config.growth_factor };
+            size = (size * factor).max(size + unit);
         }
     } else {
         for &size in config.slab_sizes.iter().take(CLASSES_MAX - 1) {
@@ -114,7 +122,7 @@ mod tests {
     #[test]
     fn our_own_defaults_waste_little() {
         let sizes = chunk_sizes(&StoreConfig::default());
-        assert_eq!(sizes[..6], [40, 48, 56, 64, 72, 80]);
+        assert!(sizes.iter().take(14).copied().eq((40..=144).step_by(8)), "{sizes:?}");
         assert!(sizes.len() <= CLASSES_MAX, "{}", sizes.len());
         // Beyond 10 KiB a page divides into so few that the steps are larger.
         for pair in sizes.windows(2).filter(|pair| pair[1] < 10 << 10) {

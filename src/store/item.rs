@@ -1,13 +1,15 @@
 //! What an item is: its id, its header, its size, the queue it stands in, when it was last used.
 //!
-//! An item in its chunk: header (24) · client flags (4, only when not 0) · own CAS (8, only when a
-//! client chose it) · key · value. An item too long for one chunk is *chained*: the value's place
-//! holds a [`Chain`], and the bytes stand in chunks of their own, each behind a header whose key
-//! length is 0.
+//! An item in its chunk: header (20) · deadline (4) · client flags (4, only when not 0) · own CAS
+//! (8, only when a client chose it) · key · value. The deadline's place is left out where an item
+//! that has none fits a smaller chunk so. An item too long for one chunk is *chained*: the value's
+//! place holds a [`Chain`], and the bytes stand in chunks of their own, each behind a header whose
+//! key length is 0; it has a place for a deadline always.
 
+use std::mem::offset_of;
 use std::num::NonZeroU32;
 
-use super::geometry::{CHUNK_SIZE_MAX, HEADER_SIZE, UNIT_BITS};
+use super::geometry::{CHUNK_SIZE_MAX, DEADLINE_SIZE, HEADER_SIZE, UNIT_BITS};
 use super::{Deadline, Seconds, SetArgs};
 
 /// Names a chunk: page number (from 1) and offset in 8-byte units. Only this type knows how.
@@ -103,18 +105,26 @@ pub(super) mod mark {
     pub(crate) const ALL: u16 = STALE | WON | BINARY_KEY;
 }
 
+/// Below the marks: a deadline has its place behind the header.
+const TIMED: u16 = 1 << 12;
+/// What of these 16 bits is part of the store count.
+const COUNT_HIGH: u16 = TIMED - 1;
+
 /// Above the value length, which needs 15 bits: a CAS of eight bytes stands before the key.
 const OWN_CAS: u16 = 1 << 15;
+/// Bytes of client flags.
+pub(super) const FLAGS_SIZE: usize = 4;
 /// Bytes of a CAS that a client chose.
 pub(super) const OWN_CAS_SIZE: usize = 8;
 const _: () = assert!(CHUNK_SIZE_MAX < OWN_CAS as u32 + HEADER_SIZE as u32);
 
-/// What stands at the front of every chunk. Every bit pattern is a valid value.
+/// What stands at the front of every chunk, and where a deadline does. Every bit pattern is a
+/// valid value.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 pub(super) struct ItemHeader {
     cas_low: u32,
-    /// Upper 13 bits of the count; above them, the marks.
+    /// Upper 12 bits of the count; above them `TIMED`, and the marks.
     cas_high: u16,
     /// Value bytes in this chunk: of a plain item, or of one chunk of a chain. Above them,
     /// `OWN_CAS`.
@@ -124,36 +134,61 @@ pub(super) struct ItemHeader {
     pub(super) next: Option<ItemId>,
     /// Towards the head of the queue; of a chunk in a chain, the item it belongs to.
     pub(super) prev: Option<ItemId>,
-    /// When the item dies; 0: never.
-    pub(super) deadline: Deadline,
     /// When it was last used.
     pub(super) accessed: Accessed,
     /// 1 to 250; 0: not an item.
     pub(super) key_len: u8,
     /// See [`state`].
     pub(super) state: u8,
+    /// When the item dies, if it is `TIMED`; otherwise what follows the header is here.
+    deadline: Deadline,
 }
 
-const _: () = assert!(size_of::<ItemHeader>() == HEADER_SIZE);
+/// A chunk is never smaller, so that this can be read of any.
+const _: () = assert!(size_of::<ItemHeader>() == HEADER_SIZE + DEADLINE_SIZE);
+const _: () = assert!(offset_of!(ItemHeader, deadline) == HEADER_SIZE);
 
 impl ItemHeader {
-    /// The 45-bit store count under which the item was written.
+    /// The 44-bit store count under which the item was written.
     #[inline]
     pub(super) fn cas(&self) -> u64 {
-        u64::from(self.cas_high & !mark::ALL) << 32 | u64::from(self.cas_low)
+        u64::from(self.cas_high & COUNT_HIGH) << 32 | u64::from(self.cas_low)
     }
-    /// 45 bits last eleven years at a hundred thousand stores a second and shard.
+    /// 44 bits last five years at a hundred thousand stores a second and shard.
     #[inline]
     pub(super) fn set_cas(&mut self, cas: u64) {
         self.cas_low = cas as u32;
-        self.cas_high = self.cas_high & mark::ALL | (cas >> 32) as u16;
+        self.cas_high = self.cas_high & !COUNT_HIGH | (cas >> 32) as u16;
     }
-    /// The header of another item from here on: no marks, no own CAS, no value.
+    /// The header of another item from here on: no marks, no deadline and no place for it, no own
+    /// CAS, no value.
     #[inline]
     pub(super) fn renew(&mut self, cas: u64) {
         self.cas_low = cas as u32;
         self.cas_high = (cas >> 32) as u16;
         self.len_bits = 0;
+    }
+    /// There is a place for a deadline.
+    #[inline]
+    pub(super) fn is_timed(&self) -> bool {
+        self.cas_high & TIMED != 0
+    }
+    /// There is a place for a deadline from here on, before the key is written (or moved).
+    #[inline]
+    pub(super) fn add_deadline(&mut self, deadline: Deadline) {
+        self.cas_high |= TIMED;
+        self.deadline = deadline;
+    }
+    /// When the item dies; 0: never.
+    #[inline]
+    pub(super) fn deadline(&self) -> Deadline {
+        if self.is_timed() { self.deadline } else { 0 }
+    }
+    /// Another deadline, where there is a place for it.
+    #[inline]
+    pub(super) fn set_deadline(&mut self, deadline: Deadline) {
+        debug_assert!(self.is_timed(), "an item's deadline has a place");
+        self.deadline = deadline;
     }
     #[inline]
     pub(super) fn has(&self, marks: u16) -> bool {
@@ -177,9 +212,15 @@ impl ItemHeader {
     pub(super) fn add_own_cas(&mut self) {
         self.len_bits |= OWN_CAS;
     }
+    /// Where client flags stand.
+    #[inline]
+    pub(super) fn flags_offset(&self) -> usize {
+        HEADER_SIZE + if self.is_timed() { DEADLINE_SIZE } else { 0 }
+    }
     /// Where that CAS stands.
+    #[inline]
     pub(super) fn own_cas_offset(&self) -> usize {
-        HEADER_SIZE + if self.is(state::FLAGS) { 4 } else { 0 }
+        self.flags_offset() + if self.is(state::FLAGS) { FLAGS_SIZE } else { 0 }
     }
     /// Value bytes in this chunk.
     #[inline]
@@ -214,8 +255,7 @@ impl ItemHeader {
     /// Where the key begins in the chunk.
     #[inline]
     pub(super) fn key_offset(&self) -> usize {
-        let flags = if self.is(state::FLAGS) { 4 } else { 0 };
-        HEADER_SIZE + flags + if self.has_own_cas() { OWN_CAS_SIZE } else { 0 }
+        self.own_cas_offset() + if self.has_own_cas() { OWN_CAS_SIZE } else { 0 }
     }
     /// Where the value (or the chain's description) begins.
     #[inline]
@@ -224,15 +264,22 @@ impl ItemHeader {
     }
     #[inline]
     pub(super) fn is_expired(&self, now: Seconds) -> bool {
-        self.deadline != 0 && self.deadline <= now
+        self.deadline().wrapping_sub(1) < now // that of 0 is after all
     }
 }
 
-/// Bytes of an item that is not chained.
-pub(super) fn plain_size(args: &SetArgs<'_>, len: usize) -> usize {
-    let flags = if args.flags == 0 { 0 } else { 4 };
-    let own_cas = if args.rare.new_cas.is_some() { OWN_CAS_SIZE } else { 0 };
-    HEADER_SIZE + flags + own_cas + args.key.len() + len
+impl SetArgs<'_> {
+    /// Bytes of key, flags and a value of `len` bytes.
+    #[inline]
+    pub(super) fn payload(&self, len: usize) -> usize {
+        self.key.len() + len + if self.flags == 0 { 0 } else { FLAGS_SIZE }
+    }
+    /// Bytes of an item that is not chained, without a place for a deadline.
+    #[inline]
+    pub(super) fn plain_size(&self, len: usize) -> usize {
+        let own_cas = if self.rare.new_cas.is_some() { OWN_CAS_SIZE } else { 0 };
+        HEADER_SIZE + self.payload(len) + own_cas
+    }
 }
 
 /// Where a header stands among others, and what is known of its item besides.
@@ -241,13 +288,15 @@ pub(super) struct Place {
     pub(super) next: Option<ItemId>,
     pub(super) prev: Option<ItemId>,
     pub(super) state: u8,
+    /// There is a place for a deadline.
+    pub(super) timed: bool,
 }
 
 /// An item where it lies.
 #[derive(Clone, Copy)]
 pub(super) struct ItemView<'a> {
     pub(super) header: &'a ItemHeader,
-    /// Flags, key and value, and whatever else is in the page.
+    /// Deadline, flags, key and value, and whatever else is in the page.
     pub(super) behind: &'a [u8],
 }
 
@@ -271,8 +320,8 @@ impl<'a> ItemView<'a> {
         if !self.header.is(state::FLAGS) {
             return 0;
         }
-        let (flags, _) = self.behind.split_first_chunk().expect("an item has room for its flags");
-        u32::from_ne_bytes(*flags)
+        let flags = self.bytes(self.header.flags_offset(), FLAGS_SIZE);
+        u32::from_ne_bytes(flags.try_into().expect("four bytes of flags"))
     }
     /// The value of an item that is not chained.
     #[inline]
@@ -414,23 +463,28 @@ mod tests {
             len_bits: 0,
             next: None,
             prev: None,
-            deadline: 0,
             accessed: Accessed::at(0),
             key_len: 0,
             state: 0,
+            deadline: 7,
         };
+        assert_eq!((h.deadline(), h.is_expired(8), h.key_offset()), (0, false, HEADER_SIZE));
         h.add_marks(mark::STALE | mark::BINARY_KEY);
         h.add_own_cas();
-        h.set_cas((1 << 45) - 2);
+        h.add_deadline(9);
+        h.set_cas((1 << 44) - 2);
         h.set_value_len(CHUNK_SIZE_MAX as usize - HEADER_SIZE);
-        assert_eq!(h.cas(), (1 << 45) - 2);
+        assert_eq!((h.cas(), h.deadline()), ((1 << 44) - 2, 9));
+        assert_eq!((h.is_expired(8), h.is_expired(9)), (false, true));
         assert_eq!(h.value_len(), CHUNK_SIZE_MAX as usize - HEADER_SIZE);
         assert!(h.has_own_cas() && h.has(mark::STALE) && !h.has(mark::WON));
         h.clear_marks(mark::STALE | mark::WON);
         assert_eq!(h.marks(mark::ALL), mark::BINARY_KEY);
-        assert_eq!(h.cas(), (1 << 45) - 2);
+        assert_eq!((h.cas(), h.deadline()), ((1 << 44) - 2, 9));
+        assert_eq!((h.is_expired(8), h.is_expired(9)), (false, true));
         h.renew(7);
         assert_eq!((h.cas(), h.marks(mark::ALL), h.has_own_cas()), (7, 0, false));
+        assert_eq!((h.deadline(), h.key_offset()), (0, HEADER_SIZE));
         assert!(!h.is_item() && !h.is_chain_chunk());
     }
 }

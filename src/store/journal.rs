@@ -8,7 +8,7 @@
 //! for a test of a byte it has at hand.
 
 use super::events::{Event, Found, Journal};
-use super::item::{ItemId, Queue, plain_size, state};
+use super::item::{ItemId, Queue, state};
 use super::shard::Shard;
 use super::slab::ClassId;
 use super::{Seconds, Session, SetArgs, Slot, Store, Stored};
@@ -71,7 +71,7 @@ impl Shard {
         let event = Event::Evicted {
             key: self.key(id).into(),
             fetched: header.is(state::FETCHED),
-            ttl: (header.deadline != 0).then(|| header.deadline.saturating_sub(now)),
+            ttl: (header.deadline() != 0).then(|| header.deadline().saturating_sub(now)),
             idle: header.accessed.age(now),
             class: self.shown_class(id),
             len: self.value_len(id),
@@ -161,14 +161,10 @@ impl Shard {
             _ => None,
         };
         let (class, len, deadline) = match (stored, outcome) {
-            (Some(id), _) => (self.shown_class(id), self.value_len(id), self.header(id).deadline),
+            (Some(id), _) => (self.shown_class(id), self.value_len(id), self.header(id).deadline()),
             // There never was a new item.
             (None, Stored::TooLarge | Stored::OutOfMemory) => (0, len, 0),
-            (None, _) => {
-                let class = self.slabs.class_for(plain_size(args, len));
-                let class = class.unwrap_or(self.slabs.last_class());
-                (class as u32 + 1, len, args.deadline)
-            }
+            (None, _) => (self.class_of_set(args, len) as u32 + 1, len, args.deadline),
         };
         self.journal.push(Event::Stored {
             key: args.key.into(),

@@ -1,16 +1,16 @@
 //! What only few requests ask of an item: to be stale, to be won by one asker, to stand under a
-//! CAS that a client chose.
+//! CAS that a client chose, to die at some time after all.
 //!
 //! Invariants: a mark belongs to a value; whoever stores a new one clears STALE and WON, except
 //! where a verb here says otherwise. An item's own CAS, once it has one, is what its clients see:
 //! whatever stamps the item writes it too.
 
-use super::geometry::HEADER_SIZE;
+use super::geometry::{DEADLINE_SIZE, HEADER_SIZE};
 use super::hash::KeyHash;
-use super::item::{Chain, ItemId, OWN_CAS_SIZE, mark, state};
+use super::item::{Chain, ItemHeader, ItemId, OWN_CAS_SIZE, mark, state};
 use super::lru::Lru;
 use super::shard::Shard;
-use super::{Deleted, FetchArgs, Keep, Seconds, SetArgs, SetMode, SetRare, Stored};
+use super::{Deadline, Deleted, FetchArgs, Keep, Seconds, SetArgs, SetMode, SetRare, Stored};
 
 impl<'a> SetArgs<'a> {
     /// Append or prepend.
@@ -79,9 +79,9 @@ impl Shard {
     pub(super) fn inherit(&mut self, args: &SetArgs<'_>, old: ItemId, new: ItemId) {
         let outdated = args.compare.is_some_and(|cas| cas < self.cas(old));
         if args.rare.invalidate && outdated {
-            let (deadline, won) = (self.header(old).deadline, self.header(old).marks(mark::WON));
+            let (deadline, won) = (self.header(old).deadline(), self.header(old).marks(mark::WON));
             let header = self.header_mut(new);
-            header.deadline = deadline;
+            header.set_deadline(deadline);
             header.add_marks(mark::STALE | won);
         }
     }
@@ -98,7 +98,7 @@ impl Shard {
         }
         let header = self.header(old);
         let marks = mark::STALE | header.marks(mark::WON);
-        let args = SetArgs { deadline: header.deadline, ..*args };
+        let args = SetArgs { deadline: header.deadline(), ..*args };
         let stored = self.put(&args, value, Some(old), now);
         if let (Stored::Stored(_), Some(id)) = (stored, self.find(args.key, args.hash)) {
             self.header_mut(id).add_marks(marks);
@@ -123,19 +123,19 @@ impl Shard {
         let found = self.find_live(key, hash, now);
         let (id, created) = match found {
             Some(id) => (id, false),
-            None if args.vivify => {
-                if !self.create(key, hash, args, now) {
+            None => {
+                let Some(deadline) = args.vivify else {
+                    self.counts.misses.get += 1;
+                    return None;
+                };
+                if !self.create(key, hash, (args, deadline), now) {
                     return None;
                 }
                 (self.find(key, hash)?, true)
             }
-            None => {
-                self.counts.misses.get += 1;
-                return None;
-            }
         };
         let (line, queue) = (self.line(id), self.header(id).queue());
-        if args.touches {
+        if args.touch.is_some() {
             self.counts.classes[line].touch_hits += 1;
         } else {
             self.count_hit(line, queue);
@@ -144,11 +144,17 @@ impl Shard {
     }
     /// An empty item; `false` without memory.
     #[cold]
-    fn create(&mut self, key: &[u8], hash: KeyHash, args: &FetchArgs, now: Seconds) -> bool {
+    fn create(
+        &mut self,
+        key: &[u8],
+        hash: KeyHash,
+        (args, deadline): (&FetchArgs, Deadline),
+        now: Seconds,
+    ) -> bool {
         let (new_cas, binary_key) = (args.new_cas, args.binary_key);
         let rare = SetRare { new_cas, binary_key, ..SetRare::default() };
         let (mode, compare) = (SetMode::Set, None);
-        let args = SetArgs { key, hash, flags: 0, deadline: 0, mode, compare, rare };
+        let args = SetArgs { key, hash, flags: 0, deadline, mode, compare, rare };
         matches!(self.put(&args, b"", None, now), Stored::Stored(_))
     }
     /// A fetch is over.
@@ -192,7 +198,7 @@ impl Shard {
         header.add_marks(mark::STALE);
         header.clear_marks(mark::WON);
         if let Some(deadline) = keep.deadline {
-            self.set_deadline(id, deadline);
+            self.set_deadline(id, deadline, now);
         }
         Deleted::Deleted
     }
@@ -220,7 +226,7 @@ impl Shard {
 
     /// Whether a plain item may have a CAS of its own, and stay one.
     pub(super) fn has_room_for_cas(&self, id: ItemId) -> bool {
-        let with_cas = self.size(id) + OWN_CAS_SIZE;
+        let with_cas = self.size(id) + OWN_CAS_SIZE + DEADLINE_SIZE;
         self.header(id).has_own_cas()
             || !self.settings.use_cas
             || self.slabs.class_for(with_cas).is_some()
@@ -237,25 +243,52 @@ impl Shard {
         if old.has_own_cas() || !self.settings.use_cas {
             return Some(id);
         }
-        let chained = old.is(state::CHAINED);
-        // The bytes in the item's own chunk: a chained one has its value elsewhere.
-        let used = old.value_offset() + if chained { Chain::SIZE } else { old.value_len() };
-        let class = match self.slabs.class_for(used + OWN_CAS_SIZE) {
-            Some(class) => class,
-            None => return self.chain_with_cas(id, hash, now),
-        };
+        let used = self.used_of_chunk(id);
+        // A deadline's place must be to be had later.
+        if self.slabs.class_for(used + OWN_CAS_SIZE + DEADLINE_SIZE).is_none() {
+            return self.chain_with_cas(id, hash, now);
+        }
+        let gap = (old.own_cas_offset(), OWN_CAS_SIZE);
+        let new = self.widen(id, hash, gap, ItemHeader::add_own_cas, now)?;
+        self.slabs.expires(new, old.deadline());
+        Some(new)
+    }
+    /// Move an item, which is not chained, to where a deadline has its place; where it is now.
+    /// `None`: it was evicted, for want of memory.
+    #[cold]
+    pub(super) fn make_room_for_deadline(&mut self, id: ItemId, now: Seconds) -> Option<ItemId> {
+        let (hash, gap) = (self.hash_of(id), (HEADER_SIZE, DEADLINE_SIZE));
+        let add = |header: &mut ItemHeader| header.add_deadline(0);
+        let moved = self.at_once(|shard| shard.widen(id, hash, gap, add, now));
+        if moved.is_none() {
+            self.evict(id, now);
+        }
+        moved
+    }
+    /// Move an item to a chunk where there is a gap, (at, bytes), in its front, which `add` notes
+    /// in its header. `None` without memory: it stays.
+    fn widen(
+        &mut self,
+        id: ItemId,
+        hash: KeyHash,
+        (at, gap): (usize, usize),
+        add: impl FnOnce(&mut ItemHeader),
+        now: Seconds,
+    ) -> Option<ItemId> {
+        let (size, used) = (self.size(id), self.used_of_chunk(id));
+        let class = self.slabs.class_for(used + gap)?;
         self.held = Some(id);
         let taken = self.take_chunk(class, now);
         self.held = None;
         let new = taken?;
-        let old = *self.header(id); // it may have changed queues
-        let (line, size) = (self.line(id), self.size(id));
+        let (line, old) = (self.line(id), *self.header(id)); // it may have changed queues
+        let chained = old.is(state::CHAINED);
         self.lru[line].unlink(&mut self.slabs.arena, id, size);
-        let (front, behind) = (old.own_cas_offset(), used - old.own_cas_offset());
-        self.slabs.arena.copy((id, HEADER_SIZE), (new, HEADER_SIZE), front - HEADER_SIZE);
-        self.slabs.arena.copy((id, front), (new, front + OWN_CAS_SIZE), behind);
+        // In this order: behind a header without a deadline the first bytes of the item were read.
         *self.header_mut(new) = old;
-        self.header_mut(new).add_own_cas();
+        self.slabs.arena.copy((id, HEADER_SIZE), (new, HEADER_SIZE), at - HEADER_SIZE);
+        self.slabs.arena.copy((id, at), (new, at + gap), used - at);
+        add(self.header_mut(new));
         self.index.replace(hash, id, new);
         if chained {
             self.adopt_chunks(new);
@@ -267,9 +300,15 @@ impl Shard {
         self.slabs.push(id);
         let (line, size_now) = (self.line(new), self.size(new));
         self.lru[line].link(&mut self.slabs.arena, new, old.queue(), size_now);
-        self.slabs.expires(new, old.deadline);
         self.counts.resize(size, size_now, chained, self.settings.track_sizes);
+        self.toil = self.toil.saturating_add(1);
         Some(new)
+    }
+    /// The bytes of an item that are in its own chunk: a chained one has its value elsewhere.
+    fn used_of_chunk(&self, id: ItemId) -> usize {
+        let header = self.header(id);
+        let chained = header.is(state::CHAINED);
+        header.value_offset() + if chained { Chain::SIZE } else { header.value_len() }
     }
     /// The same for an item that fills the largest chunk: its value moves to a chain.
     #[cold]
@@ -279,7 +318,7 @@ impl Shard {
         let (old, flags) = (*self.header(id), self.flags(id));
         let binary_key = old.has(mark::BINARY_KEY);
         let rare = SetRare { new_cas: Some(0), binary_key, ..SetRare::default() };
-        let (deadline, mode, compare) = (old.deadline, SetMode::Set, None);
+        let (deadline, mode, compare) = (old.deadline(), SetMode::Set, None);
         let args = SetArgs { key: &key, hash, flags, deadline, mode, compare, rare };
         let Stored::Stored(_) = self.put(&args, &value, Some(id), now) else { return None };
         let new = self.find(&key, hash)?;

@@ -152,11 +152,7 @@ impl Hit<'_> {
     }
     /// When it dies; 0: never.
     pub fn deadline(&self) -> Deadline {
-        self.shard.header(self.id).deadline
-    }
-    /// Move that.
-    pub fn set_deadline(&mut self, deadline: Deadline) {
-        self.shard.set_deadline(self.id, deadline);
+        self.shard.header(self.id).deadline()
     }
     /// Seconds since it was last used.
     pub fn idle(&self, now: Seconds) -> u32 {

@@ -116,12 +116,12 @@ impl<'a> ArithArgs<'a> {
 /// The operands of a lookup that may change what it finds.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct FetchArgs {
-    /// Counts as a touch, not as a get, if it finds something.
-    pub touches: bool,
+    /// The new deadline of what is found, which then counts as a touch and not as a get.
+    pub touch: Option<Deadline>,
     /// Leaves no trace in the queues.
     pub no_bump: bool,
-    /// A miss creates an empty item, and finds that.
-    pub vivify: bool,
+    /// A miss creates an empty item with this deadline, and finds that.
+    pub vivify: Option<Deadline>,
     /// Store that under this CAS instead of a fresh one.
     pub new_cas: Option<u64>,
     /// It remembers that its key came in base64.

@@ -3,15 +3,35 @@
 //! Invariant: a chunk is written from its header on, so that the header says at any time where
 //! everything else belongs.
 
-use super::geometry::HEADER_SIZE;
-use super::item::{Accessed, ItemId, Place, Queue, plain_size, state};
+use super::item::{Accessed, Chain, FLAGS_SIZE, ItemId, Place, Queue, state};
 use super::shard::Shard;
-use super::slab::ClassId;
+use super::slab::{ClassId, Fit};
 use super::{Seconds, SetArgs, Stored};
 
 impl Shard {
-    /// Write a whole value under a key, in place of `old` if there is one.
+    /// Where an item with a value of `len` bytes belongs; `None`: it is too long for any chunk.
+    /// One without a deadline has no place for it if that lets it fit a smaller chunk, and if there
+    /// will be memory should it get one later.
     #[inline]
+    pub(super) fn fit(&self, args: &SetArgs<'_>, len: usize) -> Option<Fit> {
+        let timed = args.deadline != 0 || !self.settings.evict;
+        self.slabs.fit(args.plain_size(len), timed)
+    }
+    /// Where the head of a chained item belongs; it always has a place for a deadline.
+    pub(super) fn fit_chained(&self, args: &SetArgs<'_>) -> Option<Fit> {
+        self.slabs.fit(args.plain_size(Chain::SIZE), true)
+    }
+    /// The class that a stored value is counted under.
+    #[inline]
+    pub(super) fn class_of_set(&self, args: &SetArgs<'_>, len: usize) -> ClassId {
+        self.class_of(self.fit(args, len))
+    }
+    #[inline]
+    pub(super) fn class_of(&self, fit: Option<Fit>) -> ClassId {
+        fit.map_or(self.slabs.last_class(), Fit::class)
+    }
+
+    /// Write a whole value under a key, in place of `old` if there is one.
     pub(super) fn put(
         &mut self,
         args: &SetArgs<'_>,
@@ -19,38 +39,49 @@ impl Shard {
         old: Option<ItemId>,
         now: Seconds,
     ) -> Stored {
-        let size = plain_size(args, value.len());
-        let Some(class) = self.slabs.class_for(size) else {
+        self.put_where(self.fit(args, value.len()), args, value, old, now)
+    }
+    /// The same, to where it belongs.
+    #[inline]
+    pub(super) fn put_where(
+        &mut self,
+        fit: Option<Fit>,
+        args: &SetArgs<'_>,
+        value: &[u8],
+        old: Option<ItemId>,
+        now: Seconds,
+    ) -> Stored {
+        let Some(fit) = fit else {
             return self.put_chained(args, value, old, now);
         };
         if let Some(old) = old
             && !self.header(old).is(state::CHAINED | state::PINNED)
-            && self.slabs.class_of(old) == class
+            && self.slabs.class_of(old) == fit.class()
         {
-            return self.overwrite(old, args, (value, size), now);
+            return self.overwrite(old, args, (value, fit), now);
         }
         self.held = old;
-        let new = self.new_item(class, args, now);
+        let new = self.new_item(fit, args, now);
         self.held = None;
         let Some(id) = new else { return Stored::OutOfMemory };
         self.fill(id, value);
         self.link(id, args.hash, old, now)
     }
 
-    /// An unlinked item of a class, without its value.
+    /// An unlinked item, without its value.
     #[inline]
     pub(super) fn new_item(
         &mut self,
-        class: ClassId,
+        fit: Fit,
         args: &SetArgs<'_>,
         now: Seconds,
     ) -> Option<ItemId> {
-        let id = self.take_chunk(class, now)?;
-        self.write_front(id, args, now, Place::default());
+        let id = self.take_chunk(fit.class(), now)?;
+        self.write_front(id, args, now, Place { timed: fit.timed(), ..Place::default() });
         Some(id)
     }
 
-    /// Header, flags and key of an item without a value.
+    /// Header, deadline, flags and key of an item without a value.
     #[inline]
     pub(super) fn write_front(
         &mut self,
@@ -66,30 +97,34 @@ impl Shard {
         let at = self.header(id).key_offset();
         self.slabs.arena.bytes_mut(id, at, args.key.len()).copy_from_slice(args.key);
     }
-    /// Header and flags: all of the front where key and flags already have their places.
-    #[inline]
+    /// All of the front but the key: which may have its place already.
+    #[inline(always)]
     fn write_header(&mut self, id: ItemId, args: &SetArgs<'_>, now: Seconds, place: Place) {
         let cas = self.next_cas();
         let header = self.slabs.arena.header_mut(id);
         header.renew(cas);
         (header.next, header.prev) = (place.next, place.prev);
-        header.deadline = args.deadline;
         header.accessed = Accessed::at(now);
         header.key_len = args.key.len() as u8;
         header.state = place.state;
+        if place.timed {
+            header.add_deadline(args.deadline);
+        }
         if args.flags != 0 {
             header.state |= state::FLAGS;
+            let at = header.flags_offset();
             let flags = args.flags.to_ne_bytes();
-            self.slabs.arena.bytes_mut(id, HEADER_SIZE, flags.len()).copy_from_slice(&flags);
+            self.slabs.arena.bytes_mut(id, at, FLAGS_SIZE).copy_from_slice(&flags);
         }
     }
-    /// The value of a plain item.
+    /// The value of a plain item; its size with that.
     #[inline]
-    pub(super) fn fill(&mut self, id: ItemId, value: &[u8]) {
+    pub(super) fn fill(&mut self, id: ItemId, value: &[u8]) -> usize {
         let header = self.slabs.arena.header_mut(id);
         header.set_value_len(value.len());
         let at = header.value_offset();
         self.slabs.arena.bytes_mut(id, at, value.len()).copy_from_slice(value);
+        at + value.len()
     }
 
     /// Key and class stay: write over the old item, where it stands. It was just written, so it
@@ -99,7 +134,7 @@ impl Shard {
         &mut self,
         id: ItemId,
         args: &SetArgs<'_>,
-        (value, size): (&[u8], usize),
+        (value, fit): (&[u8], Fit),
         now: Seconds,
     ) -> Stored {
         let header = self.header(id);
@@ -108,14 +143,15 @@ impl Shard {
         let flat = self.settings.flat;
         let active = if flat { 0 } else { state::ACTIVE };
         let state = header.state & (state::QUEUE | state::LINKED) | active;
-        let place = Place { next: header.next, prev: header.prev, state };
-        let stays = !header.has_own_cas() && header.is(state::FLAGS) == (args.flags != 0);
+        let place = Place { next: header.next, prev: header.prev, state, timed: fit.timed() };
+        let flags_stay = header.is(state::FLAGS) == (args.flags != 0);
+        let stays = !header.has_own_cas() && flags_stay && header.is_timed() == fit.timed();
         if stays && args.rare.marks_nothing() {
             self.write_header(id, args, now, place);
         } else {
             self.write_front(id, args, now, place);
         }
-        self.fill(id, value);
+        let size = self.fill(id, value);
         self.slabs.expires(id, args.deadline);
         if size != before {
             self.resized(id, queue, before);

@@ -93,7 +93,7 @@ impl Shard {
             };
             for bit in bits(self.free_dead(due, &mut effort, reaper, now)) {
                 if let Some(id) = self.slabs.chunk(due.page, due.first + bit as usize) {
-                    self.slabs.expires(id, self.header(id).deadline);
+                    self.slabs.expires(id, self.header(id).deadline());
                 }
             }
             if effort.is_spent() || enough(self) {

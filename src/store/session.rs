@@ -9,7 +9,6 @@
 
 use super::events::{Event, Journal};
 use super::geometry::PAGE_SIZE;
-use super::item::plain_size;
 use super::shard::{Shard, TOIL};
 use super::{ATTEMPTS, PAGES_FOR_ONE, Seconds, SetArgs, SetMode, Store, Stored, UploadId, inside};
 use super::{ArithArgs, Counted, Deadline, DeleteArgs, Deleted, FetchArgs, Hit, KeyHash};
@@ -221,7 +220,7 @@ impl<'a> Session<'a> {
             if shard.too_large(args, len as usize) {
                 return shard.refused(args, len as usize, Stored::TooLarge, now);
             }
-            shard.count_set(args, len as usize);
+            shard.count_set(shard.class_of_set(args, len as usize));
             Stored::NotStored
         })
     }
@@ -275,7 +274,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Look one key up: `found` sees the item as it was before, and may change it; it is told
+    /// Look one key up: `found` sees the item as it was before, and may mark it; it is told
     /// whether the item was created just now. Counts the get (or touch) and its outcome.
     #[inline(always)]
     pub fn fetch<R>(
@@ -291,13 +290,17 @@ impl<'a> Session<'a> {
             let (id, created) = shard.fetch(key, hash, args, now)?;
             let found = found.take().expect("what was found is looked at once");
             let result = found(Hit { shard, id, number }, created);
-            if !args.no_bump {
+            let id = match args.touch.filter(|_| !created) {
+                Some(deadline) => shard.set_deadline(id, deadline, now),
+                None => Some(id),
+            };
+            if let Some(id) = id.filter(|_| !args.no_bump) {
                 shard.bump(id, now);
             }
             Some(result)
         };
         let mut result = self.with(hash, &mut look);
-        if result.is_none() && args.vivify {
+        if result.is_none() && args.vivify.is_some() {
             // There was no memory to create it.
             result = self.persevere((key, hash), now, result, Option::is_none, look);
             if result.is_none() {
@@ -431,8 +434,7 @@ impl Shard {
     fn count_no_memory(&mut self, args: &SetArgs<'_>, len: usize) {
         self.counts.store_no_memory += u64::from(!args.rare.uncounted);
         self.counts.malloc_fails += 1;
-        let class = self.slabs.class_for(plain_size(args, len));
-        let class = class.unwrap_or(self.slabs.last_class());
+        let class = self.class_of_set(args, len);
         self.counts.classes[class].outofmemory += 1;
     }
     /// Only a plain `set` may not leave what it failed to replace (PROTOCOL 1.4, rows 6 and 7).
@@ -453,7 +455,7 @@ impl Shard {
     /// An upload was received whole, but its data block ended badly.
     pub(super) fn upload_spoiled(&mut self, number: u64) {
         if let Some(owned) = self.upload_args(number) {
-            self.count_set(&owned.args(), owned.len as usize);
+            self.count_set(self.class_of_set(&owned.args(), owned.len as usize));
         }
         self.drop_upload(number);
     }

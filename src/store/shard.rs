@@ -11,11 +11,10 @@ use super::Stored;
 use super::counts::{Counts, Hits};
 use super::evacuation::Clearing;
 use super::events::Journal;
-use super::geometry::{MEMCACHED_CAS, MEMCACHED_OVERHEAD};
 use super::ghosts::Ghosts;
 use super::hash::{KeyHash, KeyHasher};
 use super::index::Index;
-use super::item::{Accessed, Chain, ItemHeader, ItemId, ItemView, Queue, plain_size, state};
+use super::item::{Accessed, Chain, ItemHeader, ItemId, ItemView, Queue, state};
 use super::lru::Lru;
 use super::pages::PagePool;
 use super::pin::Pin;
@@ -323,14 +322,15 @@ impl Shard {
     }
     /// An item was looked up, to be used, and perhaps to live until another time.
     #[inline(always)]
-    pub(super) fn fetched(&mut self, id: ItemId, touch: Option<Deadline>, now: Seconds) {
+    pub(super) fn fetched(&mut self, mut id: ItemId, touch: Option<Deadline>, now: Seconds) {
         let (line, queue) = (self.line(id), self.header(id).queue());
         let moves = Lru::fetched(&mut self.slabs.arena, id, self.settings.flat, now);
         match touch {
             None => self.count_hit(line, queue),
             Some(deadline) => {
                 self.counts.classes[line].touch_hits += 1;
-                self.set_deadline(id, deadline);
+                let Some(moved) = self.set_deadline(id, deadline, now) else { return };
+                id = moved;
             }
         }
         if moves {
@@ -338,9 +338,22 @@ impl Shard {
         }
     }
 
-    pub(super) fn set_deadline(&mut self, id: ItemId, deadline: Deadline) {
-        self.header_mut(id).deadline = deadline;
+    /// Give an item another deadline; where it is now. One that has no place for a deadline moves
+    /// to where there is one. `None`: there was no memory for that, and it was evicted.
+    pub(super) fn set_deadline(
+        &mut self,
+        id: ItemId,
+        deadline: Deadline,
+        now: Seconds,
+    ) -> Option<ItemId> {
+        let id = match self.header(id).is_timed() {
+            true => id,
+            false if deadline == 0 => return Some(id),
+            false => self.make_room_for_deadline(id, now)?,
+        };
+        self.header_mut(id).set_deadline(deadline);
         self.slabs.expires(id, deadline);
+        Some(id)
     }
 
     /// Move a key's deadline; whether it was there.
@@ -386,10 +399,7 @@ impl Shard {
     /// Whether memcached would refuse the item for its size: the same values fit here as there.
     #[inline]
     pub(super) fn too_large(&self, args: &SetArgs<'_>, len: usize) -> bool {
-        let flags = if args.flags == 0 { 0 } else { 4 };
-        let cas = if self.settings.use_cas { MEMCACHED_CAS } else { 0 };
-        let size = MEMCACHED_OVERHEAD + cas + args.key.len() as u64 + flags + len as u64;
-        size > self.settings.item_size_max
+        args.payload(len) as u64 > self.settings.payload_max
     }
 
     /// Whether the store may go ahead, given what is there (`old`); counts cas refusals.
@@ -427,9 +437,7 @@ impl Shard {
 
     /// Count a storage command under the class its item has, or would have.
     #[inline]
-    pub(super) fn count_set(&mut self, args: &SetArgs<'_>, len: usize) {
-        let class = self.slabs.class_for(plain_size(args, len));
-        let class = class.unwrap_or(self.slabs.last_class());
+    pub(super) fn count_set(&mut self, class: ClassId) {
         self.counts.classes[class].cmd_set += 1;
     }
 
@@ -450,8 +458,9 @@ impl Shard {
         if self.too_large(args, value.len()) {
             return Stored::TooLarge;
         }
+        let fit = self.fit(args, value.len());
         if let Some(refusal) = self.permit(args, old) {
-            self.count_set(args, value.len());
+            self.count_set(self.class_of(fit));
             if let (SetMode::Add, Some(id)) = (args.mode, old) {
                 self.used_now(id, now);
             }
@@ -462,10 +471,10 @@ impl Shard {
             Some(old) if args.joins() => self.join(old, args, value, now),
             Some(old) if args.rare.invalidate => self.put_compared(args, value, old, now),
             None if args.joins() => self.put(&args.created(), value, None, now),
-            _ => self.put(args, value, old, now),
+            _ => self.put_where(fit, args, value, old, now),
         };
         if stored != Stored::OutOfMemory {
-            self.count_set(args, value.len());
+            self.count_set(self.class_of(fit));
             self.count_cas(args, line);
         }
         stored
@@ -479,7 +488,7 @@ impl Shard {
         old: Option<ItemId>,
         now: Seconds,
     ) -> Stored {
-        let deadline = self.header(id).deadline;
+        let deadline = self.header(id).deadline();
         let queue = self.first_queue(hash, old, deadline, now);
         match old {
             Some(old) => {

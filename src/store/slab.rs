@@ -13,12 +13,29 @@ use std::collections::BTreeSet;
 use super::Deadline;
 use super::arena::{Arena, Page};
 use super::expiry::Expiry;
-use super::geometry::{ITEM_ALIGN, PAGE_SIZE, PAGES_MAX};
+use super::geometry::{DEADLINE_SIZE, ITEM_ALIGN, PAGE_SIZE, PAGES_MAX};
 use super::item::ItemId;
 use crate::sys::cpu::{prefetch, prefetch_far};
 
 /// A slab class, counted from 0 (`stats` counts from 1).
 pub(super) type ClassId = usize;
+
+/// Where an item belongs: its class, and above that whether it has a place for a deadline there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fit(u8);
+
+impl Fit {
+    const TIMED: u8 = 1 << 7;
+
+    #[inline]
+    pub(super) fn class(self) -> ClassId {
+        usize::from(self.0 & !Fit::TIMED)
+    }
+    #[inline]
+    pub(super) fn timed(self) -> bool {
+        self.0 & Fit::TIMED != 0
+    }
+}
 
 /// All chunks of one size.
 #[derive(Debug)]
@@ -78,8 +95,9 @@ pub(super) struct Slabs {
     page_classes: Vec<u8>,
     /// Page numbers below `pages.len()` that hold no page.
     vacant: Vec<u32>,
-    /// Class by size in units of 8.
-    by_size: Box<[u8]>,
+    /// By size in units of a deadline's: where an item belongs that may be without its place. Not
+    /// for the largest size: such an item would have none later.
+    by_size: Box<[Fit]>,
     empty: BTreeSet<u32>,
     /// Which chunks hold what has expired.
     pub(super) expiry: Expiry,
@@ -88,14 +106,13 @@ pub(super) struct Slabs {
 impl Slabs {
     /// Classes of these chunk sizes, without pages.
     pub(super) fn new(sizes: &[u32]) -> Slabs {
-        let largest = sizes[sizes.len() - 1] as usize;
-        let mut by_size = vec![0; largest / ITEM_ALIGN + 1].into_boxed_slice();
-        let mut from = 0;
+        let mut by_size = Vec::new();
         for (class, &size) in sizes.iter().enumerate() {
-            let to = size as usize / ITEM_ALIGN + 1;
-            by_size[from..to].fill(class as u8);
-            from = to;
+            // All but the last have room for a deadline's place.
+            by_size.resize(size as usize / DEADLINE_SIZE, Fit(class as u8 | Fit::TIMED));
+            by_size.push(Fit(class as u8));
         }
+        by_size.pop();
         let class = |&size: &u32| SlabClass {
             chunk_size: size,
             per_page: (PAGE_SIZE / size as usize) as u16,
@@ -110,7 +127,7 @@ impl Slabs {
             pages: Vec::new(),
             page_classes: Vec::new(),
             vacant: Vec::new(),
-            by_size,
+            by_size: by_size.into_boxed_slice(),
             empty: BTreeSet::new(),
             expiry: Expiry::default(),
         }
@@ -127,7 +144,18 @@ impl Slabs {
     /// The smallest class that fits `size` bytes.
     #[inline]
     pub(super) fn class_for(&self, size: usize) -> Option<ClassId> {
-        self.by_size.get(size.div_ceil(ITEM_ALIGN)).map(|&class| class as usize)
+        match self.by_size.get(size.div_ceil(DEADLINE_SIZE)) {
+            Some(fit) => Some(fit.class()),
+            None => (size <= self.chunk_size(self.last_class())).then(|| self.last_class()),
+        }
+    }
+    /// Where an item of `size` bytes, without a place for a deadline, belongs if it must have one
+    /// (`timed`), or need not. `None`: in no chunk.
+    #[inline]
+    pub(super) fn fit(&self, size: usize, timed: bool) -> Option<Fit> {
+        let units = size.div_ceil(DEADLINE_SIZE) + usize::from(timed);
+        let &fit = self.by_size.get(units)?;
+        Some(Fit(fit.0 | if timed { Fit::TIMED } else { 0 }))
     }
     pub(super) fn chunk_size(&self, class: ClassId) -> usize {
         self.classes[class].chunk_size as usize

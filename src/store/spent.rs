@@ -14,7 +14,8 @@ use super::{ClassStats, StoreStats};
 pub struct Spent {
     /// The limit, in whole pages: the sum of all that follows, less `beyond`.
     pub limit: u64,
-    /// Keys, values, client flags and CAS that clients chose.
+    /// Keys and values; client flags, deadlines and CAS that clients chose, in items that have a
+    /// place for them.
     pub payload: u64,
     /// Headers of items and of pieces of long ones, and what names their chains.
     pub headers: u64,

@@ -9,6 +9,7 @@ mod long;
 mod marks;
 mod memory;
 mod running;
+mod timed;
 
 /// Defaults, with one worker, a fixed seed and memcached's sizes of chunks.
 pub(super) fn config(limit_bytes: u64) -> StoreConfig {

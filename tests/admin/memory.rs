@@ -168,12 +168,15 @@ fn every_byte_of_the_limit_is_accounted_for() {
     assert_sum(&mut c, 0);
     fill(&mut c, 1000);
     let keys: u64 = (0..1000).map(|n: u64| format!("k{n}").len() as u64).sum();
-    assert_sum(&mut c, 1_000_000 + keys);
+    // Each has a place for a deadline, for which its chunk has room.
+    let deadlines = |count: u64| 4 * count;
+    assert_sum(&mut c, 1_000_000 + keys + deadlines(1000));
     // A long one, and one with flags.
     let value = "y".repeat(300_000);
     c.send(format!("set long 0 0 300000\r\n{value}\r\n")).expect("STORED\r\n");
     c.send("set flags 7 0 1\r\nx\r\n").expect("STORED\r\n");
-    assert_sum(&mut c, 1_000_000 + keys + 4 + 300_000 + 5 + 4 + 1);
+    let more = 4 + 300_000 + 5 + 4 + 1;
+    assert_sum(&mut c, 1_000_000 + keys + more + deadlines(1002));
     let of = spent(&mut c);
     let slabs = c.stats("slabs");
     for (name, pages) in slabs.iter().filter(|(name, _)| name.ends_with(":total_pages")) {

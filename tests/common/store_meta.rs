@@ -249,7 +249,7 @@ impl World {
         if let Some(deadline) = deadline {
             self.set_deadline(key, deadline);
         }
-        if mark.invalidate && !self.is_dead(&self.twin[key]) {
+        if mark.invalidate && !self.lost && !self.is_dead(&self.twin[key]) {
             let cas = self.store.session().peek(key, hash, self.now, |hit| hit.cas());
             let cas = self.check_cas(cas.expect("it is marked, not deleted"), mark.new_cas);
             let entry = self.twin.get_mut(key).expect("it is there");

@@ -176,6 +176,21 @@ pub enum Op {
     FailPages(Option<usize>),
 }
 
+impl Op {
+    /// The key to whose item it gives a deadline.
+    pub fn touches(&self) -> Option<usize> {
+        match *self {
+            Op::Get { key, touch } => touch.map(|_| key),
+            Op::Look(Look { key, touch, .. }) | Op::Sum(Sum { key, touch, .. }) => {
+                touch.map(|_| key)
+            }
+            Op::Mark(Mark { key, life, .. }) => life.map(|_| key),
+            Op::Touch { key, .. } => Some(key),
+            _ => None,
+        }
+    }
+}
+
 /// What operations are chosen from.
 #[derive(Debug, Clone, Copy)]
 pub struct Scope {

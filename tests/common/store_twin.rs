@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use slabd::store::{Event, SetArgs, SetMode, SetRare, Store, StoreConfig, Stored};
+use slabd::store::{SetArgs, SetMode, SetRare, Store, StoreConfig, Stored};
 
 use crate::rng::Rng;
 use crate::store_meta::{IN_LINE_MAX, Voice};
@@ -15,12 +15,6 @@ use crate::store_transfers::{Pin, Upload};
 
 /// Bytes of a page, for judging what fits.
 pub const PAGE: usize = 64 << 10;
-/// Up to so many pages the search for dead items before an eviction misses none: it looks a
-/// thousand times, at a page each for what expires, or at 32 chunks for what was flushed,
-const EXACT_PAGES: usize = 16;
-/// unless it has reclaimed so many items.
-const REAPED_MAX: usize = 64;
-
 /// An item as it should be.
 #[derive(Debug, Clone)]
 pub struct Entry {
@@ -57,6 +51,7 @@ pub struct Tally {
     pub pins_revoked: u64,
     pub won: u64,
     pub vivified: u64,
+    pub lost: u64,
     pub marked: u64,
     pub outdated: u64,
 }
@@ -76,17 +71,21 @@ pub struct World {
     pub(crate) long: VecDeque<Vec<u8>>,
     /// Never runs out in a place below [`PATTERN_PLACES`].
     pattern: Vec<u8>,
-    flush_at: Option<u32>,
+    pub(crate) flush_at: Option<u32>,
     /// No item that was not reclaimed dies before this, unless it was flushed.
-    soonest: u32,
+    pub(crate) soonest: u32,
     /// Items that were flushed and not reclaimed may be left.
-    flushed_left: bool,
+    pub(crate) flushed_left: bool,
     /// The last CAS of each shard.
     last_cas: Vec<u64>,
-    failing_pages: bool,
-    shards: usize,
+    pub(crate) failing_pages: bool,
+    pub(crate) shards: usize,
     versions: u64,
     pub(crate) voice: Voice,
+    /// The key that is being given a deadline. Without memory for that its item may go, once it
+    /// was used: then it is `lost`.
+    pub(crate) touched: Option<Vec<u8>>,
+    pub(crate) lost: bool,
 }
 
 /// Defaults, small.
@@ -139,11 +138,21 @@ impl World {
             failing_pages: false,
             shards,
             versions: 0,
+            touched: None,
+            lost: false,
         }
     }
 
     /// Do it to both.
     pub fn apply(&mut self, op: Op) {
+        self.touched = op.touches().map(key_bytes);
+        self.act(op);
+        let touched = self.touched.take();
+        if let Some(key) = touched.filter(|_| std::mem::take(&mut self.lost)) {
+            self.twin.remove(&key);
+        }
+    }
+    fn act(&mut self, op: Op) {
         match op {
             Op::Get { key, touch } => self.get(&key_bytes(key), touch),
             Op::Look(look) => self.look(look),
@@ -387,89 +396,6 @@ impl World {
         entry.flushed || (entry.deadline != 0 && entry.deadline <= self.now)
     }
 
-    /// Take the store's reports. `own`: the key that is being worked on, which must not go.
-    pub(crate) fn absorb(&mut self, own: Option<&[u8]>) {
-        let (mut evicted, mut reaped) = (false, 0);
-        for event in self.store.take_events().0 {
-            match event {
-                Event::Reclaimed { key } => {
-                    let gone = self.twin.remove(&key[..]).expect("only what is there is reclaimed");
-                    assert!(self.is_dead(&gone), "only the dead are reclaimed");
-                    self.tally.reclaimed += 1;
-                    reaped += 1;
-                }
-                Event::Evicted { key, .. } => {
-                    assert_ne!(own, Some(&key[..]), "the item being worked on was evicted");
-                    self.judge_evicted(&key);
-                    let gave_up = reaped >= REAPED_MAX;
-                    let exact = self.shards == 1 && self.pages() <= EXACT_PAGES && !gave_up;
-                    assert!(!exact || !self.any_dead(), "evicted while a dead item could go");
-                    evicted = true;
-                }
-                _ => {}
-            }
-        }
-        if evicted && !self.failing_pages {
-            let free = self.store.stats(self.now).pages_free;
-            assert_eq!(free, 0, "evicted while the pool had a page");
-        }
-    }
-    fn judge_evicted(&mut self, key: &[u8]) {
-        assert!(self.config.evict, "evicted under -M");
-        let gone = self.twin.remove(key).expect("only what is there is evicted");
-        assert!(!self.is_dead(&gone), "a dead item is reclaimed, not evicted");
-        let pinned = |pin: &Pin| pin.key == key && pin.version == gone.version;
-        if self.pins.iter().any(pinned) {
-            // The last resort.
-            let largest = self.config.item_size_max as usize;
-            assert!(self.failing_pages || self.is_crowded(largest), "a pinned item was evicted");
-        }
-        self.tally.evicted += 1;
-    }
-    /// Whether something dead is left.
-    fn any_dead(&mut self) -> bool {
-        if self.soonest > self.now && !self.flushed_left {
-            return false;
-        }
-        let dead = self.twin.values().any(|entry| self.is_dead(entry));
-        if !dead {
-            let deadlines = self.twin.values().map(|entry| entry.deadline);
-            self.soonest = deadlines.filter(|&d| d != 0).min().unwrap_or(u32::MAX);
-            self.flushed_left = false;
-        }
-        dead
-    }
-    fn expect_death(&mut self, deadline: u32) {
-        if deadline != 0 {
-            self.soonest = self.soonest.min(deadline);
-        }
-    }
-
-    fn pages(&self) -> usize {
-        self.config.limit_bytes as usize / PAGE
-    }
-
-    /// Fails unless what is in use, and what was asked for, explain that memory ran out.
-    pub(crate) fn allow_no_memory(&mut self, len: usize) {
-        self.tally.no_memory += 1;
-        if self.failing_pages {
-            return;
-        }
-        let free = self.store.stats(self.now).pages_free;
-        if !self.config.evict {
-            return assert_eq!(free, 0, "no memory, and a free page");
-        }
-        assert!(self.is_crowded(len), "no memory for {len} bytes");
-    }
-    /// Whether what is in use, and `len` bytes more, may well fill all pages.
-    fn is_crowded(&self, len: usize) -> bool {
-        let in_use = self.uploads.iter().map(|upload| upload.sent).sum::<usize>()
-            + self.pins.iter().map(|pin| pin.value.len()).sum::<usize>();
-        // Each upload and pin may keep a page for its head and one for its last chunk.
-        let partly = 2 * (self.uploads.len() + self.pins.len());
-        2 * ((in_use + len) / PAGE + partly + 2) > self.pages()
-    }
-
     /// A CAS is what was chosen, or above the shard's last; 0 under -C.
     pub(crate) fn check_cas(&mut self, cas: u64, chosen: Option<u64>) -> u64 {
         if !self.config.use_cas {
@@ -549,10 +475,13 @@ impl World {
             key.len() + entry.value.len() + if entry.flags == 0 { 0 } else { 4 }
         };
         let payload: usize = self.twin.iter().map(payload).sum();
-        let chosen = self.twin.values().filter(|entry| entry.chosen).count();
-        let own_cas = spent.payload.checked_sub(payload as u64).expect("no less than is stored");
-        let adds_up = own_cas.is_multiple_of(8) && own_cas <= 8 * chosen as u64;
-        assert!(adds_up, "payload, {payload} and {chosen} CAS: {spent:?}");
+        let count = |f: fn(&Entry) -> bool| self.twin.values().filter(|entry| f(entry)).count();
+        let (chosen, timed) = (count(|entry| entry.chosen), count(|entry| entry.deadline != 0));
+        // Whoever has a deadline has the place for it; others may.
+        let least = payload + 4 * timed;
+        let most = payload + 4 * self.twin.len() + 8 * chosen;
+        let adds_up = (least as u64..=most as u64).contains(&spent.payload);
+        assert!(adds_up && (spent.payload - least as u64).is_multiple_of(4), "{least}: {spent:?}");
         assert_eq!(stats.pins, self.pins.len() as u64, "pins");
         let open = self.uploads.iter().filter(|upload| !upload.given_up);
         let (uploads, sent) = open.fold((0, 0), |(n, sent), up| (n + 1, sent + up.sent));

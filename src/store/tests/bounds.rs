@@ -108,7 +108,7 @@ fn verbs_that_find_no_page_are_run_again_when_there_is_one() {
     d.assert_short(32);
 
     let key = "created ".repeat(25);
-    let fetch = FetchArgs { vivify: true, ..FetchArgs::default() };
+    let fetch = FetchArgs { vivify: Some(0), ..FetchArgs::default() };
     let hash = d.store.hash(key.as_bytes());
     let created =
         d.store.session().fetch(key.as_bytes(), hash, &fetch, d.now, |_, created| created);

@@ -59,7 +59,7 @@ impl Driver {
     }
     /// Whether a lookup that creates what it misses has created the item.
     fn vivify(&self, key: &str, args: FetchArgs) -> Option<bool> {
-        let (hash, args) = (self.store.hash(key.as_bytes()), FetchArgs { vivify: true, ..args });
+        let (hash, args) = (self.store.hash(key.as_bytes()), FetchArgs { vivify: Some(0), ..args });
         self.store.session().fetch(key.as_bytes(), hash, &args, self.now, |_, created| created)
     }
 }

@@ -48,7 +48,7 @@ fn a_full_store_evicts_the_oldest_and_keeps_what_is_used() {
     let d = Driver::new(if cfg!(miri) { 2 << 20 } else { 4 << 20 });
     d.set("used", b"v");
     for n in 0..count {
-        assert!(is_stored(d.set(&format!("k{n}"), &vec![b'x'; len])));
+        assert!(is_stored(d.set(&format!("k{n:06}"), &vec![b'x'; len])));
         if n % 100 == 0 {
             assert!(d.get("used").is_some(), "{n}");
         }
@@ -56,7 +56,7 @@ fn a_full_store_evicts_the_oldest_and_keeps_what_is_used() {
     d.store.assert_valid();
     let stats = d.store.stats(d.now);
     assert!(stats.classes.iter().map(|c| c.evicted).sum::<u64>() > count / 2);
-    assert!(d.get(&format!("k{}", count - 1)).is_some() && d.get("k0").is_none());
+    assert!(d.get(&format!("k{:06}", count - 1)).is_some() && d.get("k000000").is_none());
     assert_eq!(stats.pages_free, 0);
 }
 
@@ -157,7 +157,7 @@ fn a_verb_that_cannot_be_run_again_gets_its_page_at_once() {
     assert!(is_stored(d.put(SetMode::Append, "long", &pattern(7_000, 2))));
     let key =
         b"empty, and of a key that is so long that its item has a class of its own".as_slice();
-    let fetch = FetchArgs { vivify: true, ..FetchArgs::default() };
+    let fetch = FetchArgs { vivify: Some(0), ..FetchArgs::default() };
     let hash = d.store.hash(key);
     let created = d.store.session().fetch(key, hash, &fetch, d.now, |_, created| created);
     assert_eq!(created, Some(true));
@@ -198,7 +198,7 @@ fn a_shard_without_a_page_gets_one_from_another() {
                 assert!(matches!(counted, Counted::Value(count) if count.created));
             }
             _ => {
-                let args = FetchArgs { vivify: true, ..FetchArgs::default() };
+                let args = FetchArgs { vivify: Some(0), ..FetchArgs::default() };
                 let key = keys[0].as_bytes();
                 let fetched = d.store.session().fetch(key, hash, &args, d.now, |_, new| new);
                 assert_eq!(fetched, Some(true));
@@ -335,7 +335,7 @@ fn events_name_what_was_evicted_and_reclaimed() {
     d.now += 2;
     d.get("dies");
     for n in 0..20_000 {
-        d.set(&format!("k{n}"), &[1; 64]);
+        d.set(&format!("k{n:05}"), &[1; 64]);
     }
     let (mut events, _) = d.store.take_events();
     // The page of the one that died goes to the others' class.
@@ -343,7 +343,7 @@ fn events_name_what_was_evicted_and_reclaimed() {
     assert_eq!(events[0], Event::Reclaimed { key: b"dies".as_slice().into() });
     // The page of what died was moved in between.
     let evicted = events.iter().find(|event| matches!(event, Event::Evicted { .. }));
-    assert!(matches!(evicted, Some(Event::Evicted { key, .. }) if **key == *b"k0"));
+    assert!(matches!(evicted, Some(Event::Evicted { key, .. }) if **key == *b"k00000"));
     assert!(d.store.take_events().0.is_empty());
 }
 

@@ -329,7 +329,7 @@ fn with_automove_2_an_eviction_asks_for_a_page() {
     for (automove, expected) in [(0, false), (2, true)] {
         let background = Background { automove, ..Background::default() };
         let d = Driver::with(StoreConfig { background, ..config(fewer(4 << 20) as u64) });
-        d.fill("small", fewer(40_000), 40);
+        d.fill("small", fewer(60_000), 40);
         d.fill("large", 30, 3000);
         let moved = d.store.stats(d.now).slabs_moved;
         d.fill("large", 200, 3000);

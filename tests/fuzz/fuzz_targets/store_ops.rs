@@ -6,6 +6,8 @@
 #[path = "../../common/rng.rs"]
 #[allow(dead_code)] // each user of it needs a part
 mod rng;
+#[path = "../../common/store_memory.rs"]
+mod store_memory;
 #[path = "../../common/store_meta.rs"]
 mod store_meta;
 #[path = "../../common/store_ops.rs"]
