@@ -15,8 +15,8 @@ use std::sync::Arc;
 
 use super::buffer::Buffer;
 use super::limits::{
-    BULKY_READ, CARRY_MAX, DIRECT_MAX, DRAIN_BYTES_MAX, DRAIN_S, LOW_WATER, OUTPUT_LOW, OWN_SLACK,
-    READ_MAX, UPLOAD_RATE_MIN,
+    BULKY_READ, CARRY_MAX, DIRECT_MAX, DRAIN_BYTES_MAX, DRAIN_S, LOW_WATER, LOW_WATER_S,
+    OUTPUT_LOW, OWN_SLACK, READ_MAX, UPLOAD_RATE_MIN,
 };
 use crate::commands::{Access, ClientState, Credentials, Producer};
 use crate::ops::config::{Config, Dialect};
@@ -284,8 +284,14 @@ impl<S> Connection<S> {
         }
         match &self.phase {
             Phase::Receive(upload) => {
-                let (at, why) = slow(self.received_at, config.body_timeout_s)?;
-                Some((at.min(upload.deadline), why))
+                let end = slow(self.received_at, config.body_timeout_s);
+                let end = end.map(|(at, why)| (at.min(upload.deadline), why));
+                // Nothing stays below the mark for longer: see `may_hold_bytes`.
+                let look = upload.awaited_since.saturating_add(LOW_WATER_S);
+                match self.low_water > Some(1) {
+                    true => Some((end.map_or(look, |(at, _)| at.min(look)), Overdue::Slow)),
+                    false => end,
+                }
             }
             Phase::Swallow { .. } => slow(self.received_at, config.body_timeout_s),
             // Strangers do not hold a place for longer than a request may take.
@@ -322,9 +328,8 @@ impl<S> Connection<S> {
         }
     }
 
-    /// It seems that nothing came for too long: bytes of a value may have, below the low-water
-    /// mark. Whether it is to be read before that is said again; from now on it is read as they
-    /// come.
+    /// A deadline has passed: bytes of a value may wait below the low-water mark. Whether it is to
+    /// be read before that is said again; from now on it is read as they come.
     pub(super) fn may_hold_bytes(&mut self) -> bool {
         let may = matches!(self.phase, Phase::Receive(_)) && self.low_water > Some(1);
         self.readable |= may;
@@ -351,7 +356,7 @@ impl Upload {
     /// It is waited for again: until how many bytes are there? Many, if the last ones came within a
     /// second or two, so that a call takes many; but at the end no more than there will be.
     fn next_low_water(&mut self, now: u32) -> u32 {
-        if now.saturating_sub(self.awaited_since) > 1 {
+        if now.saturating_sub(self.awaited_since) >= LOW_WATER_S {
             self.low_water = 0;
         }
         self.awaited_since = now;

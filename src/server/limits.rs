@@ -49,6 +49,10 @@ pub(super) const DIRECT_TURN_MAX: usize = 1 << 20;
 /// (net.ipv4.tcp_rmem, tcp_mem).
 pub(super) const LOW_WATER: u32 = DIRECT_TURN_MAX as u32;
 
+/// Nothing waits below the mark for longer than so many seconds: a sender that stalls there would
+/// have a megabyte of the kernel's memory, in which no bound of ours counts it.
+pub(super) const LOW_WATER_S: u32 = 2;
+
 /// The same when it is first waited for, and nobody knows how quickly it comes: what comes slower
 /// than this in a second is read as it comes, so that its progress is seen (`drop_stalest`).
 pub(super) const LOW_WATER_FIRST: u32 = 256 << 10;
