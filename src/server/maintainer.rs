@@ -17,12 +17,12 @@ use crate::ops::watch::{Asker, Log, Streams};
 const ROUND_US: u64 = 100_000;
 
 /// Between two steps of a page's move: whoever waits for a lock gets it first.
-const MOVE_US: u64 = 1_000;
+const MOVE_US: u64 = 500;
 
-/// Between two steps of freeing what is dead. A step takes some 100 µs for each shard that has
+/// Between two steps of freeing what is dead. A step takes some 50 µs for each shard that has
 /// something to free, so a shard's lock is held for a third of the time at most, and gives back
-/// 256 items: a million that expire at once are gone within two seconds, be it from one shard.
-const CLEAN_US: u64 = 200;
+/// 128 items: a million that expire at once are gone within two seconds, be it from one shard.
+const CLEAN_US: u64 = 100;
 
 /// Work until `stop` is dropped.
 pub(super) fn run(common: &Arc<Common>, clock: Clock, stop: &Receiver<()>) {

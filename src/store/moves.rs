@@ -20,9 +20,9 @@ use super::shard::Shard;
 use super::slab::ClassId;
 use super::{Seconds, Store};
 
-/// Chunks looked at under one lock: at some 300 ns to move an item that is not in the cache, 40
-/// microseconds; a copy of all their bytes adds 10.
-const CHUNKS: usize = 128;
+/// Chunks looked at under one lock: at some 300 ns to move an item that is not in the cache, 20
+/// microseconds; a copy of all their bytes adds 5.
+const CHUNKS: usize = 64;
 /// Pages looked at for one that nobody uses, before any will do.
 const LOOKS: usize = 8;
 /// Rounds that a page is waited for whose items are in use, at ten a second.

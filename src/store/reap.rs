@@ -32,8 +32,8 @@ const SWEPT: usize = 4;
 /// Of a store that needs memory, besides what else it does: some 15 µs if all is dead. Looks are
 /// more, since each is one for an item stored (or its wheel slot) and is made once.
 const STORE_EFFORT: Effort = Effort { reaps: 64, looks: 1024 };
-/// Of a step of background work: some 100 µs.
-const UPKEEP_EFFORT: Effort = Effort { reaps: 256, looks: 512 };
+/// Of a step of background work: some 50 µs.
+const UPKEEP_EFFORT: Effort = Effort { reaps: 128, looks: 256 };
 
 /// Who found a dead item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
