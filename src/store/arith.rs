@@ -46,7 +46,7 @@ impl Shard {
         self.count_arith(args, class);
         let cas = self.cas(id);
         if let Some(deadline) = args.touch {
-            self.set_deadline(id, deadline, now);
+            self.at_once(|shard| shard.set_deadline(id, deadline, now));
         }
         Counted::Value(Count { number, cas, deadline, created: false })
     }

@@ -7,7 +7,8 @@
 //! the page is closed: what it still holds can be read and replaced, and nothing new comes in.
 //! One page at a time; whoever needs one goes on with it, and once it is empty it is anybody's.
 //! Only what is rare and hard to run again clears a page in one go ([`Shard::at_once`]): a delete
-//! that keeps the item, the commit of an upload that is appended, an append to a long value.
+//! that keeps the item, the commit of an upload that is appended, an append to a long value, a
+//! number that is given its first deadline by the verb that counts.
 //!
 //! Invariant: the page being cleared is closed, or somebody else has seen to it.
 

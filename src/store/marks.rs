@@ -253,17 +253,30 @@ impl Shard {
         self.slabs.expires(new, old.deadline());
         Some(new)
     }
-    /// Move an item, which is not chained, to where a deadline has its place; where it is now.
-    /// `None`: it was evicted, for want of memory.
+    /// Move an item, which is not chained, to where a deadline has its place. `false`: there is no
+    /// memory for that. It stays, to be tried again; at once ([`Shard::at_once`]), it is evicted.
     #[cold]
-    pub(super) fn make_room_for_deadline(&mut self, id: ItemId, now: Seconds) -> Option<ItemId> {
+    pub(super) fn make_room_for_deadline(
+        &mut self,
+        id: ItemId,
+        deadline: Deadline,
+        now: Seconds,
+    ) -> bool {
         let (hash, gap) = (self.hash_of(id), (HEADER_SIZE, DEADLINE_SIZE));
-        let add = |header: &mut ItemHeader| header.add_deadline(0);
-        let moved = self.at_once(|shard| shard.widen(id, hash, gap, add, now));
-        if moved.is_none() {
-            self.evict(id, now);
+        let add = |header: &mut ItemHeader| header.add_deadline(deadline);
+        match self.widen(id, hash, gap, add, now) {
+            Some(new) => {
+                self.slabs.expires(new, deadline);
+                // Not while it was held. As others are given deadlines, their class gets pages.
+                self.pursue_claim(now);
+                true
+            }
+            None if self.patient => false,
+            None => {
+                self.evict(id, now);
+                true
+            }
         }
-        moved
     }
     /// Move an item to a chunk where there is a gap, (at, bytes), in its front, which `add` notes
     /// in its header. `None` without memory: it stays.

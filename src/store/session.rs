@@ -115,15 +115,51 @@ impl<'a> Session<'a> {
         now: Seconds,
         found: impl FnOnce(Hit<'_>) -> R,
     ) -> Option<R> {
-        self.with(hash, |shard, number| {
+        let mut lacks = None;
+        let result = self.with(hash, |shard, number| {
             let Some(id) = shard.find_live(key, hash, now) else {
                 shard.missed(touch.is_some());
                 return None;
             };
             let result = found(Hit { shard, id, number });
-            shard.fetched(id, touch, now);
+            lacks = shard.fetched(id, touch, now);
             Some(result)
-        })
+        });
+        if let Some(deadline) = touch {
+            self.touched((key, hash), lacks, deadline, now);
+        }
+        result
+    }
+    /// An item was given a deadline, for which it may have moved, and others had to go. If it
+    /// `lacks` a place for it, what it was stored under, that is still to be found.
+    fn touched(
+        &mut self,
+        (key, hash): (&[u8], KeyHash),
+        lacks: Option<u64>,
+        deadline: Deadline,
+        now: Seconds,
+    ) {
+        if let Some(count) = lacks {
+            self.touch_again((key, hash), count, deadline, now);
+        }
+        self.rest();
+    }
+    #[cold]
+    fn touch_again(
+        &mut self,
+        (key, hash): (&[u8], KeyHash),
+        count: u64,
+        deadline: Deadline,
+        now: Seconds,
+    ) {
+        let again = |shard: &mut Shard, _: usize| {
+            let found = shard.find(key, hash).filter(|&id| shard.header(id).cas() == count);
+            // Others may have replaced it meanwhile: then it needs a deadline no more.
+            found.is_none_or(|id| shard.set_deadline(id, deadline, now))
+        };
+        if !self.persevere((key, hash), now, false, |&done| !done, again) {
+            self.with(hash, |shard, number| shard.at_once(|shard| again(shard, number)));
+        }
     }
 
     /// Store a value that is at hand. `TooLarge` and `OutOfMemory` are counted, and with
@@ -285,17 +321,16 @@ impl<'a> Session<'a> {
         now: Seconds,
         found: impl FnOnce(Hit<'_>, bool) -> R,
     ) -> Option<R> {
-        let mut found = Some(found);
+        let (mut found, mut lacks) = (Some(found), None);
         let mut look = |shard: &mut Shard, number: usize| {
             let (id, created) = shard.fetch(key, hash, args, now)?;
             let found = found.take().expect("what was found is looked at once");
             let result = found(Hit { shard, id, number }, created);
-            let id = match args.touch.filter(|_| !created) {
-                Some(deadline) => shard.set_deadline(id, deadline, now),
-                None => Some(id),
-            };
-            if let Some(id) = id.filter(|_| !args.no_bump) {
+            if !args.no_bump {
                 shard.bump(id, now);
+            }
+            if let Some(deadline) = args.touch.filter(|_| !created) {
+                lacks = shard.try_deadline(id, deadline, now);
             }
             Some(result)
         };
@@ -306,6 +341,9 @@ impl<'a> Session<'a> {
             if result.is_none() {
                 self.with(hash, |shard, _| shard.missed(false));
             }
+        }
+        if let Some(deadline) = args.touch {
+            self.touched((key, hash), lacks, deadline, now);
         }
         result
     }
@@ -358,7 +396,7 @@ impl<'a> Session<'a> {
 
     /// Move a key's deadline; whether it was there.
     pub fn touch(&mut self, key: &[u8], hash: KeyHash, deadline: Deadline, now: Seconds) -> bool {
-        self.with(hash, |shard, _| shard.touch(key, hash, deadline, now))
+        self.get(key, hash, Some(deadline), now, |_| ()).is_some()
     }
 }
 

@@ -320,56 +320,46 @@ impl Shard {
             true => self.counts.misses.touch += 1,
         }
     }
-    /// An item was looked up, to be used, and perhaps to live until another time.
+    /// An item was looked up, to be used, and perhaps to live until another time: as
+    /// `try_deadline`.
     #[inline(always)]
-    pub(super) fn fetched(&mut self, mut id: ItemId, touch: Option<Deadline>, now: Seconds) {
+    pub(super) fn fetched(
+        &mut self,
+        id: ItemId,
+        touch: Option<Deadline>,
+        now: Seconds,
+    ) -> Option<u64> {
         let (line, queue) = (self.line(id), self.header(id).queue());
-        let moves = Lru::fetched(&mut self.slabs.arena, id, self.settings.flat, now);
-        match touch {
-            None => self.count_hit(line, queue),
-            Some(deadline) => {
-                self.counts.classes[line].touch_hits += 1;
-                let Some(moved) = self.set_deadline(id, deadline, now) else { return };
-                id = moved;
-            }
-        }
-        if moves {
+        if Lru::fetched(&mut self.slabs.arena, id, self.settings.flat, now) {
             self.promote(id);
         }
+        let Some(deadline) = touch else {
+            self.count_hit(line, queue);
+            return None;
+        };
+        self.counts.classes[line].touch_hits += 1;
+        self.try_deadline(id, deadline, now)
     }
 
-    /// Give an item another deadline; where it is now. One that has no place for a deadline moves
-    /// to where there is one. `None`: there was no memory for that, and it was evicted.
-    pub(super) fn set_deadline(
+    /// As `set_deadline`; what the item was stored under if there was no memory.
+    pub(super) fn try_deadline(
         &mut self,
         id: ItemId,
         deadline: Deadline,
         now: Seconds,
-    ) -> Option<ItemId> {
-        let id = match self.header(id).is_timed() {
-            true => id,
-            false if deadline == 0 => return Some(id),
-            false => self.make_room_for_deadline(id, now)?,
-        };
+    ) -> Option<u64> {
+        let count = self.header(id).cas();
+        (!self.set_deadline(id, deadline, now)).then_some(count)
+    }
+    /// Give an item another deadline. One that has no place for it moves to where there is one,
+    /// so that the caller does not know it any more. `false`: there is no memory for that yet.
+    pub(super) fn set_deadline(&mut self, id: ItemId, deadline: Deadline, now: Seconds) -> bool {
+        if !self.header(id).is_timed() {
+            return deadline == 0 || self.make_room_for_deadline(id, deadline, now);
+        }
         self.header_mut(id).set_deadline(deadline);
         self.slabs.expires(id, deadline);
-        Some(id)
-    }
-
-    /// Move a key's deadline; whether it was there.
-    pub(super) fn touch(
-        &mut self,
-        key: &[u8],
-        hash: KeyHash,
-        deadline: Deadline,
-        now: Seconds,
-    ) -> bool {
-        let found = self.find_live(key, hash, now);
-        match found {
-            Some(id) => self.fetched(id, Some(deadline), now),
-            None => self.missed(true),
-        }
-        found.is_some()
+        true
     }
 
     /// Remove a key.

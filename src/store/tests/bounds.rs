@@ -125,3 +125,47 @@ fn verbs_that_find_no_page_are_run_again_when_there_is_one() {
     assert!(stats.classes.iter().filter(|class| class.pages > 0).count() >= class);
     d.assert_short(0);
 }
+
+/// Items of ten bytes that fill chunks of 40, without a place for a deadline: as many as fit.
+fn full_of_tight_items(limit_bytes: u64) -> (Driver, usize) {
+    let (threads, seed) = (1, Some(42));
+    let d = Driver::with(StoreConfig { limit_bytes, threads, seed, ..StoreConfig::default() });
+    let count = limit_bytes as usize / 40;
+    (0..count).for_each(|n| assert!(is_stored(d.set(&format!("{n:010}"), b"0123456789"))));
+    let stats = d.store.stats(d.now);
+    let with_pages = stats.classes.iter().filter(|class| class.pages > 0).count();
+    assert_eq!((stats.pages_free, with_pages), (0, 1));
+    d.longest();
+    (d, count)
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "minutes in an interpreter")]
+fn a_deadline_that_finds_no_page_waits_for_one() {
+    for give in timed::LOOKUPS {
+        let (d, count) = full_of_tight_items(2 << 20);
+        let key = format!("{:010}", count - 1);
+        give(&d, &key, 500);
+        assert_eq!((d.deadline(&key), d.get(&key).is_some()), (Some(500), true));
+        d.assert_short(32);
+    }
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "minutes in an interpreter")]
+fn many_deadlines_in_one_visit_let_go_of_the_lock_and_keep_what_is_used() {
+    let (d, count) = full_of_tight_items(8 << 20);
+    let key = |n: usize| format!("{n:010}");
+    let items = d.store.stats(d.now).items as usize;
+    let first = (0..count).position(|n| d.deadline(&key(n)).is_some()).unwrap();
+    let mut session = d.store.session();
+    // In no order, so that no page empties by itself.
+    for n in 0..count - first {
+        let key = key(first + n * 7919 % (count - first));
+        session.touch(key.as_bytes(), d.store.hash(key.as_bytes()), 500, d.now);
+    }
+    drop(session);
+    d.assert_short(32);
+    let kept = (first..count).filter(|&n| d.deadline(&key(n)) == Some(500)).count();
+    assert!(kept > items / 2, "{kept} of {items} items were kept");
+}

@@ -8,8 +8,13 @@ use super::*;
 /// Values without room for a deadline in their chunks, or with it, or chained.
 const LENGTHS: [usize; 6] = [48, 51, 52, 600, 32_744, 70_000];
 
-/// Ways to give an item a deadline.
-const WAYS: [fn(&Driver, &str, Deadline); 4] = [
+/// Gives an item a deadline.
+type Give = fn(&Driver, &str, Deadline);
+
+/// Verbs that look an item up and give it a deadline.
+pub(super) const LOOKUPS: [Give; 3] = [WAYS[0], WAYS[1], WAYS[2]];
+/// All ways to do so.
+const WAYS: [Give; 4] = [
     |d, key, deadline| {
         let hash = d.store.hash(key.as_bytes());
         assert!(d.store.session().touch(key.as_bytes(), hash, deadline, d.now));
@@ -35,7 +40,7 @@ const WAYS: [fn(&Driver, &str, Deadline); 4] = [
 ];
 
 impl Driver {
-    fn deadline(&self, key: &str) -> Option<Deadline> {
+    pub(super) fn deadline(&self, key: &str) -> Option<Deadline> {
         let hash = self.store.hash(key.as_bytes());
         self.store.session().peek(key.as_bytes(), hash, self.now, |hit| hit.deadline())
     }
