@@ -109,6 +109,9 @@ pub(super) mod mark {
 const TIMED: u16 = 1 << 12;
 /// What of these 16 bits is part of the store count.
 const COUNT_HIGH: u16 = TIMED - 1;
+/// Store counts are less than this.
+pub(super) const COUNT_END: u64 = 1 << 44;
+const _: () = assert!(COUNT_END == (COUNT_HIGH as u64 + 1) << 32);
 
 /// Above the value length, which needs 15 bits: a CAS of eight bytes stands before the key.
 const OWN_CAS: u16 = 1 << 15;
@@ -154,9 +157,11 @@ impl ItemHeader {
     pub(super) fn cas(&self) -> u64 {
         u64::from(self.cas_high & COUNT_HIGH) << 32 | u64::from(self.cas_low)
     }
-    /// 44 bits last five years at a hundred thousand stores a second and shard.
+    /// 44 bits last five years at a hundred thousand stores a second and shard; then see
+    /// `Shard::renumber`.
     #[inline]
     pub(super) fn set_cas(&mut self, cas: u64) {
+        debug_assert!(cas < COUNT_END, "store counts are renumbered before they end");
         self.cas_low = cas as u32;
         self.cas_high = self.cas_high & !COUNT_HIGH | (cas >> 32) as u16;
     }

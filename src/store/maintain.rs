@@ -4,7 +4,7 @@
 
 use super::Seconds;
 use super::alloc::DOOMED_STEP;
-use super::item::{Accessed, Queue, state};
+use super::item::{Accessed, COUNT_END, Queue, state};
 use super::shard::{Shard, TOIL};
 use super::slab::ClassId;
 use crate::sys::cpu::prefetch;
@@ -13,6 +13,9 @@ use crate::sys::cpu::prefetch;
 const MOVES: usize = 256;
 /// The same of one class.
 const MOVES_OF_ONE: usize = 64;
+/// Stores that there are counts left for when they begin anew: more than can be made in the tenth
+/// of a second until somebody looks again.
+const COUNTS_LEFT: u64 = 1 << 32;
 /// Buckets split in one step.
 const SPLITS: usize = 16;
 /// Buckets folded in one step, each four items at most on average: some 20 microseconds.
@@ -22,6 +25,7 @@ impl Shard {
     /// What is due about ten times a second. `true`: `clean` has more to do.
     pub(super) fn maintain(&mut self, now: Seconds) -> bool {
         let more = self.clean(now);
+        self.renumber();
         self.pursue_claim(now);
         if self.toil < TOIL {
             self.clear_some(now); // whoever needed the page may not need it any more
@@ -35,6 +39,27 @@ impl Shard {
         self.balance_some(now);
         self.refresh_page(now);
         more
+    }
+
+    /// Store counts are about to end: begin anew. What lives has the count 2 then, what was flushed
+    /// (and is still there) 1; to those who compare it has changed. All at once, for counts of two
+    /// ages cannot be told apart: a second in five years, for ten million items.
+    fn renumber(&mut self) {
+        if self.cas_count < COUNT_END - COUNTS_LEFT {
+            return;
+        }
+        for page in 0..self.slabs.page_limit() {
+            for id in self.slabs.chunks(page) {
+                let flushed = self.header(id).cas() <= self.flush.before;
+                if self.header(id).is_item() {
+                    self.header_mut(id).set_cas(if flushed { 1 } else { 2 });
+                }
+            }
+        }
+        (self.flush.before, self.cas_count) = (1, 2);
+        for class in 0..self.slabs.len() {
+            self.claims.born(class, self.cas_count);
+        }
     }
 
     /// Free some of what is dead or doomed. `true`: there is more to do.

@@ -62,6 +62,36 @@ impl Driver {
 }
 
 #[test]
+fn store_counts_begin_anew_before_they_end() {
+    let mut d = Driver::new(4 << 20);
+    d.set("flushed", b"1");
+    d.store.slots[0].lock().cas_count = item::COUNT_END - (1 << 32) - 2;
+    d.store.flush(d.now, d.now);
+    d.set("a", b"1");
+    d.set_until("b", b"2", d.now + 50);
+    let far = d.cas("b");
+    assert!(far > item::COUNT_END / 2);
+    d.maintain();
+    d.store.assert_valid();
+    assert_eq!(
+        (d.get("flushed"), d.get("a"), d.get("b")),
+        (None, Some(vec![b'1']), Some(vec![b'2']))
+    );
+    // Nobody stores under a CAS of before, and those from now on rise again.
+    let late = SetArgs { compare: Some(far), ..d.args(b"b", SetMode::Set) };
+    assert_eq!(d.store.session().set(&late, b"3", d.now), Stored::Exists);
+    let near = d.cas("b");
+    d.set("b", b"4");
+    assert!(near < d.cas("b") && d.cas("b") < 10);
+    d.store.flush(d.now, d.now);
+    d.set("c", b"5");
+    assert_eq!((d.get("a"), d.get("b"), d.get("c")), (None, None, Some(vec![b'5'])));
+    d.now += 50;
+    d.maintain();
+    d.store.assert_valid();
+}
+
+#[test]
 fn a_page_moves_to_another_class_and_its_items_stay() {
     let d = Driver::new(8 << 20);
     let (count, len) = if cfg!(miri) { (150, 1500) } else { (5000, 110) };
