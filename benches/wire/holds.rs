@@ -1,6 +1,7 @@
 //! How long slabd holds a shard's lock, and how long the turns of its loops take, by its own
 //! histograms, while it has most to do beside requests: its table grows, pages move between
-//! classes, a million items expire, and all of that at once. With one worker and with two.
+//! classes, a million items expire, and all of that at once. With one worker and with two, with
+//! huge pages and without: the first touch of one is the longest thing there is.
 //!
 //! A histogram counts by the clock on the wall: what a hold was kept waiting by others is in it,
 //! and a thread that loses its core may get it back a tick of the scheduler later, after 4 ms. So
@@ -46,11 +47,16 @@ const EVENTS: [Event; 4] = [
     Event { name: "expiry of a million", memory_mb: 1024, run: expire },
     Event { name: "all of it", memory_mb: 64, run: all },
 ];
-const WORKERS: [&[&str]; 2] = [&["-t", "1"], &["-t", "2"]];
+const VARIANTS: [(Kind, &[&str]); 4] = [
+    (Kind::Slabd, &["-t", "1"]),
+    (Kind::Slabd, &["-t", "2"]),
+    (Kind::NoHuge, &["-t", "1"]),
+    (Kind::NoHuge, &["-t", "2"]),
+];
 
-/// Every event with one worker and with two, in alternated rounds.
+/// Every event in all variants, in alternated rounds.
 pub fn measure(options: &Options) -> io::Result<Table> {
-    let mut head = vec!["event", "workers", "round", "items"];
+    let mut head = vec!["event", "server", "workers", "round", "items"];
     let names: Vec<String> = HISTOGRAMS
         .iter()
         .flat_map(|histogram| PARTS.map(|part| format!("{histogram}_{part}").replace('_', " ")))
@@ -59,12 +65,12 @@ pub fn measure(options: &Options) -> io::Result<Table> {
     head.extend(["switches", "faults", "stolen ms", "in real time"]);
     let mut table = Table::new(&head);
     for event in &EVENTS {
-        for (round, index) in alternated(options.rounds, WORKERS.len()) {
-            let workers = WORKERS[index];
-            progress::show(&format!("{} round {} -t {}", event.name, round + 1, workers[1]));
-            let found = event.play(workers, options)?;
-            let mut row =
-                [event.name, workers[1], &(round + 1).to_string()].map(String::from).to_vec();
+        for (round, index) in alternated(options.rounds, VARIANTS.len()) {
+            let (kind, workers) = VARIANTS[index];
+            let (name, round) = (kind.name(), (round + 1).to_string());
+            progress::show(&format!("{} round {round} {name} -t {}", event.name, workers[1]));
+            let found = event.play(kind, workers, options)?;
+            let mut row = [event.name, name, workers[1], &round].map(String::from).to_vec();
             row.extend(found.iter().map(u64::to_string));
             progress::note(&row.join("  "));
             table.rows.push(row);
@@ -75,9 +81,14 @@ pub fn measure(options: &Options) -> io::Result<Table> {
 
 impl Event {
     /// The numbers of one run, in the order of the table.
-    fn play(&self, workers: &'static [&'static str], options: &Options) -> io::Result<Vec<u64>> {
+    fn play(
+        &self,
+        kind: Kind,
+        workers: &'static [&'static str],
+        options: &Options,
+    ) -> io::Result<Vec<u64>> {
         let room = Room { options: workers, ..Room::new(self.memory_mb, CONNECTIONS) };
-        let server = Server::start_under(&[], Kind::Slabd, &options.programs, &room)?;
+        let server = Server::start_under(&[], kind, &options.programs, &room)?;
         let in_real_time = run_in_real_time(&server)?;
         let before = Disturbance::of(&server)?;
         let mut load = Load::connect(&server, if options.quick { 50 } else { 1 })?;
