@@ -477,15 +477,15 @@ mod tests {
         h.add_marks(mark::STALE | mark::BINARY_KEY);
         h.add_own_cas();
         h.add_deadline(9);
-        h.set_cas((1 << 44) - 2);
+        h.set_cas(COUNT_END - 2);
         h.set_value_len(CHUNK_SIZE_MAX as usize - HEADER_SIZE);
-        assert_eq!((h.cas(), h.deadline()), ((1 << 44) - 2, 9));
+        assert_eq!((h.cas(), h.deadline()), (COUNT_END - 2, 9));
         assert_eq!((h.is_expired(8), h.is_expired(9)), (false, true));
         assert_eq!(h.value_len(), CHUNK_SIZE_MAX as usize - HEADER_SIZE);
         assert!(h.has_own_cas() && h.has(mark::STALE) && !h.has(mark::WON));
         h.clear_marks(mark::STALE | mark::WON);
         assert_eq!(h.marks(mark::ALL), mark::BINARY_KEY);
-        assert_eq!((h.cas(), h.deadline()), ((1 << 44) - 2, 9));
+        assert_eq!((h.cas(), h.deadline()), (COUNT_END - 2, 9));
         assert_eq!((h.is_expired(8), h.is_expired(9)), (false, true));
         h.renew(7);
         assert_eq!((h.cas(), h.marks(mark::ALL), h.has_own_cas()), (7, 0, false));

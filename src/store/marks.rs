@@ -323,7 +323,8 @@ impl Shard {
         let chained = header.is(state::CHAINED);
         header.value_offset() + if chained { Chain::SIZE } else { header.value_len() }
     }
-    /// The same for an item that fills the largest chunk: its value moves to a chain.
+    /// Room for a CAS of its own in an item that fills the largest chunk: its value moves to a
+    /// chain.
     #[cold]
     fn chain_with_cas(&mut self, id: ItemId, hash: KeyHash, now: Seconds) -> Option<ItemId> {
         let (key, mut value) = (self.key(id).to_vec(), Vec::new());

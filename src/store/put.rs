@@ -24,10 +24,10 @@ impl Shard {
     /// The class that a stored value is counted under.
     #[inline]
     pub(super) fn class_of_set(&self, args: &SetArgs<'_>, len: usize) -> ClassId {
-        self.class_of(self.fit(args, len))
+        self.counted_class(self.fit(args, len))
     }
     #[inline]
-    pub(super) fn class_of(&self, fit: Option<Fit>) -> ClassId {
+    pub(super) fn counted_class(&self, fit: Option<Fit>) -> ClassId {
         fit.map_or(self.slabs.last_class(), Fit::class)
     }
 

@@ -450,7 +450,7 @@ impl Shard {
         }
         let fit = self.fit(args, value.len());
         if let Some(refusal) = self.permit(args, old) {
-            self.count_set(self.class_of(fit));
+            self.count_set(self.counted_class(fit));
             if let (SetMode::Add, Some(id)) = (args.mode, old) {
                 self.used_now(id, now);
             }
@@ -464,7 +464,7 @@ impl Shard {
             _ => self.put_where(fit, args, value, old, now),
         };
         if stored != Stored::OutOfMemory {
-            self.count_set(self.class_of(fit));
+            self.count_set(self.counted_class(fit));
             self.count_cas(args, line);
         }
         stored

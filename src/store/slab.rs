@@ -150,7 +150,7 @@ impl Slabs {
         }
     }
     /// Where an item of `size` bytes, without a place for a deadline, belongs if it must have one
-    /// (`timed`), or need not. `None`: in no chunk.
+    /// (`timed`), or need not. `None`: in no chunk, or only in the last bytes of the largest.
     #[inline]
     pub(super) fn fit(&self, size: usize, timed: bool) -> Option<Fit> {
         let units = size.div_ceil(DEADLINE_SIZE) + usize::from(timed);
