@@ -5,9 +5,9 @@
 //!
 //! A histogram counts by the clock on the wall: what a hold was kept waiting by others is in it,
 //! and a thread that loses its core may get it back a tick of the scheduler later, after 4 ms. So
-//! workers run in real time where that is allowed, and beside each run stand the times that a
-//! worker lost its core against its will, the pages that the system had to give a worker, and the
-//! processor time that the host took from the machine.
+//! those who hold locks, workers and maintainer, run in real time where that is allowed, and beside
+//! each run stand the times that one of them lost its core against its will, the pages that the
+//! system had to give them, and the processor time that the host took from the machine.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
@@ -196,10 +196,10 @@ impl Load {
     }
 }
 
-/// Let nothing take a core from a worker, if we may; whether that is so.
+/// Let nothing take a core from who holds locks, if we may; whether that is so.
 fn run_in_real_time(server: &Server) -> io::Result<bool> {
     let mut all = true;
-    for task in worker_tasks(server)? {
+    for task in lock_holders(server)? {
         let number = task.file_name().unwrap_or_default().to_owned();
         let mut chrt = Command::new("chrt");
         chrt.args(["--fifo", "--pid", "50"]).arg(number);
@@ -208,15 +208,16 @@ fn run_in_real_time(server: &Server) -> io::Result<bool> {
     Ok(all)
 }
 
-/// Where the kernel tells of the workers' threads.
-fn worker_tasks(server: &Server) -> io::Result<Vec<PathBuf>> {
+/// Where the kernel tells of the threads that hold locks.
+fn lock_holders(server: &Server) -> io::Result<Vec<PathBuf>> {
     let tasks = fs::read_dir(format!("/proc/{}/task", server.pid()))?;
     let paths = tasks.map(|task| Ok(task?.path())).collect::<io::Result<Vec<_>>>()?;
     let name = |path: &PathBuf| fs::read_to_string(path.join("comm")).unwrap_or_default();
-    Ok(paths.into_iter().filter(|path| name(path).starts_with("worker")).collect())
+    let holds = |name: String| name.starts_with("worker") || name.starts_with("maintain");
+    Ok(paths.into_iter().filter(|path| holds(name(path))).collect())
 }
 
-/// What came between the workers and their work.
+/// What came between them and their work.
 struct Disturbance {
     /// Times they lost their core against their will.
     switches: u64,
@@ -229,7 +230,7 @@ struct Disturbance {
 impl Disturbance {
     fn of(server: &Server) -> io::Result<Disturbance> {
         let (mut switches, mut faults) = (0, 0);
-        for path in worker_tasks(server)? {
+        for path in lock_holders(server)? {
             let read = |name: &str| fs::read_to_string(path.join(name)).unwrap_or_default();
             switches += number_behind(&read("status"), "nonvoluntary_ctxt_switches:");
             // The tenth field; the second, in brackets, may hold anything.

@@ -22,11 +22,14 @@ use super::geometry::{HEADER_SIZE, ITEM_ALIGN, PAGE_SIZE};
 use super::item::{ItemHeader, ItemId, ItemView};
 use crate::sys::memory::{Backing, HUGE_PAGE, PARTS_MAX, Part, Region};
 
-/// Address space for pages, given out a block at a time, from the front.
+/// Address space for pages, given out a block at a time, from either end.
 #[derive(Debug)]
 pub(super) struct Reserve {
     region: Arc<Region>,
-    given: usize,
+    /// From here on, in the region, it is left,
+    at: usize,
+    /// up to here.
+    end: usize,
 }
 
 impl Reserve {
@@ -34,14 +37,22 @@ impl Reserve {
     pub(super) fn new(pages: usize, backing: Backing) -> io::Result<Reserve> {
         let len = pages.saturating_mul(PAGE_SIZE); // of which there is too much to be had
         let region = Arc::new(Region::reserve(len, backing)?);
-        Ok(Reserve { region, given: 0 })
+        Ok(Reserve { at: 0, end: region.len(), region })
     }
-    /// A block that was never given before.
-    pub(super) fn block(&mut self) -> Option<Block> {
-        let at = self.given;
-        self.given = self.region.len().min(at + HUGE_PAGE);
-        let block = Block { region: Arc::clone(&self.region), at, end: self.given };
-        (at < self.given).then_some(block)
+    /// A block that was never given before: the first of what is left.
+    pub(super) fn first(&mut self) -> Option<Block> {
+        let at = self.at;
+        self.at = self.end.min(at + HUGE_PAGE);
+        self.cut(at, self.at)
+    }
+    /// Or the last.
+    pub(super) fn last(&mut self) -> Option<Block> {
+        let end = self.end;
+        self.end = self.at.max(end.next_multiple_of(HUGE_PAGE).saturating_sub(HUGE_PAGE));
+        self.cut(self.end, end)
+    }
+    fn cut(&self, at: usize, end: usize) -> Option<Block> {
+        (at < end).then(|| Block { region: Arc::clone(&self.region), at, end })
     }
 }
 
@@ -69,10 +80,6 @@ impl Block {
         let base = unsafe { self.region.base().add(self.at) };
         self.at += PAGE_SIZE;
         Some(Page { base, region: Arc::clone(&self.region) })
-    }
-    /// Ask for a huge page.
-    pub(super) fn advise_huge(&self) {
-        self.region.advise_huge(self.at, self.end - self.at);
     }
     /// The memory of `pages` of the pages left, behind the first `skipped`: to be there before it
     /// is used. Whoever sees to that has no access to it, so that they may be cut meanwhile.
@@ -317,12 +324,12 @@ mod tests {
     }
 
     fn page() -> Page {
-        Reserve::new(1, Backing::Lazy).unwrap().block().unwrap().page().unwrap()
+        Reserve::new(1, Backing::Lazy).unwrap().first().unwrap().page().unwrap()
     }
 
     #[test]
     fn any_id_is_memory_safe() {
-        let mut block = Reserve::new(3, Backing::Lazy).unwrap().block().unwrap();
+        let mut block = Reserve::new(3, Backing::Lazy).unwrap().first().unwrap();
         let mut arena = Arena::default();
         arena.put(0, block.page().unwrap());
         arena.put(2, block.page().unwrap());
@@ -386,21 +393,23 @@ mod tests {
 
     #[test]
     fn a_reserve_gives_each_page_once_and_then_no_more() {
-        let pages_wanted = HUGE_PAGE / PAGE_SIZE + 1;
+        let pages_wanted = 2 * (HUGE_PAGE / PAGE_SIZE) + 1;
         let mut reserve = Reserve::new(pages_wanted, Backing::Lazy).unwrap();
-        let mut blocks: Vec<Block> = std::iter::from_fn(|| reserve.block()).collect();
-        assert_eq!(blocks.len(), 2);
+        let mut blocks: Vec<Block> = reserve.last().into_iter().collect();
+        blocks.extend(std::iter::from_fn(|| reserve.first()));
+        assert_eq!((blocks.len(), reserve.last().is_some()), (3, false));
         let pages = blocks.iter_mut().flat_map(|block| std::iter::from_fn(|| block.page()));
         let pages: Vec<Page> = pages.collect();
         assert!(pages.len() >= pages_wanted);
         let mut bases: Vec<usize> = pages.iter().map(|p| p.base.as_ptr() as usize).collect();
+        bases.sort_unstable();
         bases.dedup();
         assert_eq!(bases.len(), pages.len());
     }
 
     #[test]
     fn a_block_is_zero_whether_populated_or_cleared() {
-        let mut block = Reserve::new(4, Backing::Huge).unwrap().block().unwrap();
+        let mut block = Reserve::new(4, Backing::Huge).unwrap().first().unwrap();
         let mut arena = Arena::default();
         arena.put(0, block.page().unwrap());
         arena.bytes_mut(ItemId::new(0, 1), 0, 8).fill(1);

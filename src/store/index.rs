@@ -23,6 +23,11 @@ const SLOTS: usize = 12;
 /// Items per bucket, on average, beyond which a bucket is split: at 8 of 12 few buckets overflow
 /// even just before they are split, and an item costs 8 bytes.
 const LOAD: usize = 8;
+/// Items per bucket, on average, up to which growth waits for a huge page that nobody has begun to
+/// prepare,
+const LOAD_ASKED: usize = 9;
+/// and for one that somebody has.
+const LOAD_BEGUN: usize = 11;
 /// Items per bucket, on average, below which buckets are folded: so far from `LOAD` that a cache
 /// whose items come and go does neither.
 const LOAD_MIN: usize = 4;
@@ -79,6 +84,8 @@ pub(super) struct Index {
     /// Buckets before this one may have memory: they are or were in use, or a huge page, which
     /// takes its memory at once, was prepared for them.
     touched: usize,
+    /// The last huge page that was to be prepared.
+    ahead: Option<Part>,
     /// What a chain held, while it is put elsewhere: kept for its memory.
     lent: Vec<(u8, ItemId)>,
 }
@@ -141,6 +148,7 @@ impl Index {
             overflow_live: 0,
             homes_min: 1 << level,
             touched: 1 << level,
+            ahead: None,
             lent: Vec::with_capacity(SLOTS * CHAIN_MAX),
         })
     }
@@ -376,7 +384,22 @@ impl Index {
     pub(super) fn huge_page_ahead(&mut self) -> Part {
         let next = self.homes() + PER_HUGE / AHEAD;
         self.touched = next + PER_HUGE;
-        self.words.part(next * WORDS, PER_HUGE * WORDS)
+        let part = self.words.part(next * WORDS, PER_HUGE * WORDS);
+        self.ahead = Some(part.clone());
+        part
+    }
+    /// The next bucket is the first of a huge page that is being prepared: to use it now would be
+    /// to wait for all of that, and to be a little fuller for a while costs next to nothing.
+    pub(super) fn waits_for_memory(&self) -> bool {
+        let homes = self.homes();
+        if !homes.is_multiple_of(PER_HUGE) {
+            return false;
+        }
+        let Some(ahead) = &self.ahead else { return false };
+        if self.items > homes * LOAD_ASKED && ahead.call_off() {
+            return false;
+        }
+        self.items <= homes * LOAD_BEGUN && !ahead.is_through()
     }
 
     /// Divide one bucket in two. `hash_of` gives an item's hash again, `address_of` its address

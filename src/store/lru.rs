@@ -149,7 +149,7 @@ mod tests {
 
     fn arena() -> Arena {
         let mut arena = Arena::default();
-        arena.put(0, Reserve::new(1, Backing::Lazy).unwrap().block().unwrap().page().unwrap());
+        arena.put(0, Reserve::new(1, Backing::Lazy).unwrap().first().unwrap().page().unwrap());
         for n in 0..8 {
             arena.header_mut(item(n)).key_len = 1;
         }

@@ -15,9 +15,15 @@
 //! may be a thread that has the next block's memory there before the present one is used up
 //! ([`PagePool::provide`]); it does the same for parts of indexes. It is told where, a part at a
 //! time, and is given nothing: it runs when nobody else wants to, and what it held meanwhile would
-//! be missing. So where it comes too late, or is not there, things go on without it. What may not
-//! be given out is not touched (but for the step during which it came to be so), and a block of
-//! which that is a part is no huge page.
+//! be missing. What may not be given out is not touched (but for the step during which it came to
+//! be so), and a block of which that is a part is no huge page.
+//!
+//! Where it comes too late, things go on without it, and without huge pages: whoever needs a page
+//! while the next block is being prepared takes another block, of ordinary pages, which the system
+//! gives one by one in a few microseconds. Those come from the end of the address space, so that
+//! the kernel has two ranges of memory to remember, not one for every block. (A block is a huge
+//! page only if there is another one behind it.) Nor does anybody but that thread ask the kernel
+//! for a change of ranges, which may have to wait for others.
 //!
 //! Invariants: pages taken ≤ `room()`, but for those taken before that fell; no block is `ready`
 //! that it does not leave room for.
@@ -32,8 +38,8 @@ use crate::sys::memory::{Backing, Part};
 /// as many small sets as a core can do.
 const PAGES_AHEAD: usize = 16;
 
-/// Pages that are provided in a step: meanwhile nobody else can map memory, for some 50 µs; and
-/// with every step whoever provides holds the lock of the pool for a moment.
+/// Pages that are provided in a step: so many may be there, though they may not be given out any
+/// more; and with every step whoever provides holds the lock of the pool for a moment.
 const PAGES_AT_ONCE: usize = 4;
 
 /// Tables take the place of pages beyond this part of the limit. memcached's own, outside its
@@ -62,7 +68,7 @@ struct State {
     returned: Vec<Page>,
     /// What pages are cut from at present.
     block: Option<Block>,
-    /// The one behind it.
+    /// One behind it.
     ready: Option<Ready>,
     /// Blocks whose memory is not there.
     blank: Vec<Block>,
@@ -81,8 +87,30 @@ struct State {
 #[derive(Debug)]
 struct Ready {
     block: Block,
-    /// Pages of it that are, from the front.
+    /// Pages of it that are, from the front, or will be: when the last step is done.
     there: usize,
+    last_step: Part,
+}
+
+/// Something to be done by whoever provides.
+struct Step {
+    /// What is to be of huge pages,
+    huge: Option<Part>,
+    /// and what is to be there.
+    part: Part,
+}
+
+impl Step {
+    fn run(self) {
+        if !self.part.begin() {
+            return;
+        }
+        if let Some(huge) = self.huge {
+            huge.advise_huge();
+        }
+        self.part.populate();
+        self.part.end();
+    }
 }
 
 /// Who has memory there before it is needed.
@@ -201,6 +229,7 @@ impl PagePool {
     pub(super) fn prepare(&self, part: Part) {
         let mut state = self.state();
         if state.provider != Provider::There {
+            part.end();
             return part.advise_huge();
         }
         state.parts.push(part);
@@ -214,17 +243,14 @@ impl PagePool {
             state.provider = Provider::There;
         }
         while state.provider == Provider::There {
-            if let Some(part) = state.parts.pop() {
+            let step = match state.parts.pop() {
+                Some(part) => Some(Step { huge: Some(part.clone()), part }),
+                None if self.keeps => None,
+                None => state.next_step(),
+            };
+            if let Some(step) = step {
                 drop(state);
-                part.advise_huge();
-                part.populate();
-                return true;
-            }
-            if !self.keeps
-                && let Some(part) = state.next_step()
-            {
-                drop(state);
-                part.populate();
+                step.run();
                 return true;
             }
             state = self.wanting.wait(state).expect("page pool lock");
@@ -266,17 +292,37 @@ impl State {
             if let Some(page) = self.block.as_mut().and_then(Block::page) {
                 return Some(page);
             }
-            let ready = self.ready.take().map(|ready| ready.block);
-            self.block = Some(ready.or_else(|| self.blank_block())?);
+            self.block = Some(self.next_block()?);
         }
     }
-    fn blank_block(&mut self) -> Option<Block> {
-        let reserves = &mut self.reserves;
-        let block = self.blank.pop().or_else(|| reserves.iter_mut().find_map(Reserve::block))?;
-        if self.backing == Backing::Huge && self.left() >= self.at_hand() + block.pages() {
-            block.advise_huge();
+    /// What pages are cut from next: the block that is ready; while it is not, another one; if
+    /// there is none, that one all the same.
+    fn next_block(&mut self) -> Option<Block> {
+        let ready = self.ready.take_if(|ready| ready.last_step.is_through());
+        let block = |ready: Ready| ready.block;
+        if self.provider == Provider::Nobody {
+            let block = self.first_block()?;
+            if let Some(whole) = self.huge_part(&block, block.pages()) {
+                whole.advise_huge();
+            }
+            return Some(block);
         }
-        Some(block)
+        ready.map(block).or_else(|| self.last_block()).or_else(|| self.ready.take().map(block))
+    }
+    /// A block that may be made a huge page.
+    fn first_block(&mut self) -> Option<Block> {
+        let reserves = &mut self.reserves;
+        self.blank.pop().or_else(|| reserves.iter_mut().find_map(Reserve::first))
+    }
+    /// A block that will be none.
+    fn last_block(&mut self) -> Option<Block> {
+        let reserves = &mut self.reserves;
+        reserves.iter_mut().find_map(Reserve::last).or_else(|| self.blank.pop())
+    }
+    /// All of a block, if it is to be a huge page: beside what is at hand, so many pages are left.
+    fn huge_part(&self, block: &Block, pages: usize) -> Option<Part> {
+        let wanted = self.backing == Backing::Huge && self.left() >= self.at_hand() + pages;
+        wanted.then(|| block.part(0, block.pages()))
     }
     /// Pages that can be had at little cost.
     fn at_hand(&self) -> usize {
@@ -297,18 +343,25 @@ impl State {
             && wanted > 0
             && !self.ready.as_ref().is_some_and(is_there)
     }
-    /// The memory that is to be there next: a part of that block.
-    fn next_step(&mut self) -> Option<Part> {
+    /// What is to be done next, that a part of that block is there.
+    fn next_step(&mut self) -> Option<Step> {
         if !self.wants_block() {
             return None;
         }
-        if self.ready.is_none() {
-            self.ready = Some(Ready { block: self.blank_block()?, there: 0 });
-        }
         let wanted = self.wanted();
-        let Ready { block, there } = self.ready.as_mut()?;
-        let from = std::mem::replace(there, wanted.min(block.pages()).min(*there + PAGES_AT_ONCE));
-        Some(block.part(from, *there - from))
+        let (block, there, huge) = match self.ready.take() {
+            Some(ready) => (ready.block, ready.there, None),
+            None => {
+                let block = self.first_block()?;
+                // Nobody is to wait for a huge page: there will be another block.
+                let huge = self.huge_part(&block, 2 * block.pages());
+                (block, 0, huge)
+            }
+        };
+        let to = wanted.min(block.pages()).min(there + PAGES_AT_ONCE);
+        let part = block.part(there, to - there);
+        self.ready = Some(Ready { block, there: to, last_step: part.clone() });
+        Some(Step { huge, part })
     }
     /// The limit may leave no room for the block that is ready, or not for all of it: tables grow.
     fn drop_unwanted(&mut self) {
@@ -400,13 +453,16 @@ mod tests {
     /// The last block is not missing while somebody is at it who does not get to run.
     #[test]
     fn all_pages_can_be_had_in_the_middle_of_a_step() {
-        let pool = PagePool::new(64, Backing::Huge).unwrap();
+        let pool = PagePool::new(96, Backing::Huge).unwrap();
         pool.state().provider = Provider::There;
         let mut pages: Vec<Page> = (0..16).filter_map(|_| pool.take()).collect();
         let step = pool.state().next_step().expect("the second block is to be there soon");
+        assert!(step.huge.is_some());
+        pages.extend((16..64).filter_map(|_| pool.take()));
+        assert_eq!(there(&pool), Some(PAGES_AT_ONCE), "it is left to whoever makes it huge");
         pages.extend(std::iter::from_fn(|| pool.take()));
-        assert_eq!(pages.len(), 64);
-        step.populate();
+        assert_eq!(pages.len(), 96);
+        step.run();
     }
 
     /// Two threads take pages, write to them and give them back while a third provides: under miri,

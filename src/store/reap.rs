@@ -21,13 +21,13 @@ const BLOCK: usize = u32::BITS as usize;
 struct Effort {
     /// Dead items to free, some 200 ns each; a block more at most.
     reaps: usize,
-    /// Looks, some 100 ns each: at a page in which something may have expired. A block of headers
-    /// counts as [`SWEPT`].
+    /// Looks, some 100 ns each: at a page in which something may have expired, or at so many
+    /// [`HEADERS`], which come from memory, whatever they say.
     looks: usize,
 }
 
-/// A block of headers of which nothing is known, in looks: they come from memory, all of them.
-const SWEPT: usize = 4;
+/// Headers that are as good as a look.
+const HEADERS: u32 = 8;
 
 /// Of a store that needs memory, besides what else it does: some 15 µs if all is dead. Looks are
 /// more, since each is one for an item stored (or its wheel slot) and is made once.
@@ -111,7 +111,6 @@ impl Shard {
         now: Seconds,
     ) -> (usize, usize) {
         self.free_dead(Due { page, first, chunks: u32::MAX }, effort, reaper, now);
-        effort.looks = effort.looks.saturating_sub(SWEPT);
         let next = first + BLOCK;
         if self.slabs.chunk(page, next).is_some() { (page, next) } else { (page + 1, 0) }
     }
@@ -149,6 +148,8 @@ impl Shard {
             let id = chunk(self, bit).expect("it has just been looked at");
             self.reap_hashed(id, hashes[bit as usize], reaper, now);
         }
+        let looks = due.chunks.count_ones().div_ceil(HEADERS) as usize;
+        effort.looks = effort.looks.saturating_sub(looks);
         effort.reaps = effort.reaps.saturating_sub(dead.count_ones() as usize);
         alive
     }

@@ -518,8 +518,11 @@ impl Shard {
         self.settings.evict && self.evict_one(line, now) && self.index.insert(hash, id)
     }
 
-    /// Split one bucket of the index.
+    /// Split one bucket of the index, if its memory is there.
     pub(super) fn grow_index(&mut self) {
+        if self.index.waits_for_memory() {
+            return;
+        }
         if self.index.nears_huge_page() {
             // As pages fill, the index grows in proportion: by half a huge page, at least?
             let more = self.index.bytes() * (self.pool.free() >> self.number.1);

@@ -7,12 +7,17 @@ use std::ops::Range;
 use std::os::fd::RawFd;
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 /// Huge pages are this large on x86-64 and (with 4 KiB base pages) on aarch64.
 pub const HUGE_PAGE: usize = 2 << 20;
 
 /// Ordinary pages are never larger than this (aarch64 may be built with so large ones).
 pub const BASE_PAGE_MAX: usize = 64 << 10;
+
+/// Nor smaller than this.
+#[cfg(not(miri))]
+const BASE_PAGE_MIN: usize = 4 << 10;
 
 /// Parts of a region that one call of [`Region::write_parts`] takes at most. With what may stand
 /// before and behind them, no system allows fewer than 1024.
@@ -94,18 +99,22 @@ impl Region {
             let text = format!("-L is to take {asked} MiB at once, {there} MiB are available");
             return Err(io::Error::new(io::ErrorKind::OutOfMemory, text));
         }
-        self.populate_part(0, self.len)
-    }
-    fn populate_part(&self, offset: usize, len: usize) -> io::Result<()> {
         const MADV_POPULATE_WRITE: libc::c_int = 23; // Linux 5.14, absent from older libcs
-        assert!(offset <= self.len && len <= self.len - offset, "populate inside the region");
-        // SAFETY: the range lies inside the mapping. Populating takes page faults as a write would,
-        // but writes nothing: to whoever uses the memory meanwhile, it never happened.
-        let done = unsafe {
-            let part = self.base.as_ptr().add(offset);
-            libc::madvise(part.cast(), len, MADV_POPULATE_WRITE)
-        };
+        // SAFETY: the range is the mapping. Populating takes page faults as a write would, but
+        // writes nothing.
+        let done =
+            unsafe { libc::madvise(self.base.as_ptr().cast(), self.len, MADV_POPULATE_WRITE) };
         if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+    /// Touch part of the region (clipped to it) in passing, page by page. Not as `populate` does:
+    /// the kernel lets nobody change the map of the process while it populates a huge page, and an
+    /// allocation may have to; a page fault is between it and whoever needs that page.
+    fn touch(&self, offset: usize, len: usize) {
+        let end = self.len.min(offset.saturating_add(len));
+        for at in (offset..end).step_by(BASE_PAGE_MIN) {
+            // SAFETY: inside the mapping, which `self` keeps. Others may be writing there.
+            unsafe { touch(self.base.as_ptr().add(at)) };
+        }
     }
 
     /// Give the memory of part of the region back; it reads as zero afterwards.
@@ -123,6 +132,33 @@ impl Region {
             }
         }
     }
+}
+
+/// Take a page fault as a write would. To the program nothing happens: a byte is written that was
+/// there, in one step with reading it, so that nobody else's write is lost. Therefore not in Rust,
+/// where this would be a race with whoever uses the memory.
+///
+/// # Safety
+/// The byte is mapped, and may be written.
+#[cfg(not(miri))]
+unsafe fn touch(byte: *mut u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: `lock` makes one step of it; the byte is mapped, as promised.
+    unsafe {
+        std::arch::asm!("lock or byte ptr [{}], 0", in(reg) byte, options(nostack));
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: what is written is what was read, or else nothing is; mapped, as promised.
+    unsafe {
+        std::arch::asm!(
+            "2: ldxrb {read:w}, [{byte}]",
+            "stxrb {lost:w}, {read:w}, [{byte}]",
+            "cbnz {lost:w}, 2b",
+            byte = in(reg) byte, read = out(reg) _, lost = out(reg) _, options(nostack),
+        );
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    let _ = byte; // Pages come when they are used.
 }
 
 /// Whether this process, and those it starts from now on, may be given transparent huge pages
@@ -174,8 +210,9 @@ impl Region {
         Ok(Region { base, len })
     }
 
-    fn populate_part(&self, _offset: usize, _len: usize) -> io::Result<()> {
-        Ok(()) // all of it is there
+    /// All of it is there.
+    fn touch(&self, offset: usize, len: usize) {
+        let _ = (offset, len);
     }
     /// No huge pages here.
     pub fn advise_huge(&self, offset: usize, len: usize) {
@@ -259,27 +296,57 @@ pub struct LazyWords {
 
 /// Part of a region, for whoever prepares it while others use it, or even give it back: it says
 /// where memory is to be, and gives no access to it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Part {
     region: Arc<Region>,
     offset: usize,
     len: usize,
+    /// Of all clones: [`ASKED`], [`BEGUN`] or [`ENDED`].
+    progress: Arc<AtomicU8>,
 }
+
+/// A part is to be prepared,
+const ASKED: u8 = 0;
+/// or is being,
+const BEGUN: u8 = 1;
+/// or nobody will do more for it.
+const ENDED: u8 = 2;
 
 impl Part {
     /// `len` bytes at `offset`, as far as the region has them.
     pub fn new(region: &Arc<Region>, offset: usize, len: usize) -> Part {
         let offset = offset.min(region.len);
-        Part { region: Arc::clone(region), offset, len: len.min(region.len - offset) }
+        let (region, len) = (Arc::clone(region), len.min(region.len - offset));
+        Part { region, offset, len, progress: Arc::default() }
     }
     /// Ask for huge pages. Advice: a refusal is no error.
     pub fn advise_huge(&self) {
         self.region.advise_huge(self.offset, self.len);
     }
-    /// Have the system give the memory now, not when it is first used. Where it cannot (Linux
-    /// before 5.14), nothing happens.
+    /// Have the system give the memory now, not when it is first used.
     pub fn populate(&self) {
-        let _ = self.region.populate_part(self.offset, self.len);
+        self.region.touch(self.offset, self.len);
+    }
+
+    /// Begin to prepare it. `false`: that was called off.
+    pub fn begin(&self) -> bool {
+        self.go_on(ASKED, BEGUN)
+    }
+    /// Nobody is to prepare it any more. `false`: somebody has begun.
+    pub fn call_off(&self) -> bool {
+        self.go_on(ASKED, ENDED)
+    }
+    /// It is prepared.
+    pub fn end(&self) {
+        self.progress.store(ENDED, Ordering::Relaxed);
+    }
+    /// Whoever uses it now waits for nobody who prepares it.
+    pub fn is_through(&self) -> bool {
+        self.progress.load(Ordering::Relaxed) == ENDED
+    }
+    // A hint: what is in the memory does not depend on it.
+    fn go_on(&self, from: u8, to: u8) -> bool {
+        self.progress.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 }
 

@@ -142,3 +142,39 @@ fn replace_changes_the_id_in_place() {
     assert_eq!(index.peek(hash(1)), Some(id(2)));
     assert_eq!(index.peek(hash(2)), None);
 }
+
+/// Growth waits at a huge page that is being prepared: not for ever, and not for one that nobody
+/// has begun with when it becomes urgent.
+#[test]
+#[cfg_attr(miri, ignore = "minutes in an interpreter")]
+fn growth_waits_for_a_huge_page_while_it_can() {
+    let at_the_page = || {
+        let mut index = Index::new(1 << 20, 15).unwrap();
+        while !index.nears_huge_page() {
+            index.grow(|_| hash(0), |_| 0);
+        }
+        let part = index.huge_page_ahead();
+        while !index.homes().is_multiple_of(PER_HUGE) {
+            assert!(!index.waits_for_memory());
+            index.grow(|_| hash(0), |_| 0);
+        }
+        assert!(index.waits_for_memory());
+        (index, part)
+    };
+    let (mut index, part) = at_the_page();
+    assert!(part.begin() && !part.call_off());
+    index.items = index.homes() * LOAD_BEGUN;
+    assert!(index.waits_for_memory());
+    index.items += 1;
+    assert!(!index.waits_for_memory(), "it has become too urgent");
+    index.items = 0;
+    part.end();
+    assert!(!index.waits_for_memory(), "it is there");
+
+    let (mut index, part) = at_the_page();
+    index.items = index.homes() * LOAD_ASKED;
+    assert!(index.waits_for_memory());
+    index.items += 1;
+    assert!(!index.waits_for_memory());
+    assert!(!part.begin(), "that was called off");
+}
