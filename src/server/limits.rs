@@ -8,6 +8,11 @@ pub(super) const EVENTS_MAX: usize = 256;
 /// Connections a stage serves: bounds how long the first reply waits for the last request.
 pub(super) const STAGE_CONNECTIONS_MAX: usize = 64;
 
+/// A stage begins no connection's turn once those before it have so many bytes to work on: some 500
+/// short requests, which are answered before others are read. More at once would gain nothing: a
+/// stage costs as much as one request.
+pub(super) const STAGE_BYTES_MAX: usize = 32 << 10;
+
 /// Replies are sent as soon as a stage has collected this many bytes, so that they are still in
 /// the cache when the kernel copies them.
 pub(super) const STAGE_OUTPUT_MAX: usize = 256 << 10;

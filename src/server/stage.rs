@@ -24,8 +24,8 @@ use super::deadlines::Entry;
 use super::direct;
 use super::env::{Effects, Env};
 use super::limits::{
-    OUTPUT_LOW, OWN_SLACK, READ_AREA, READ_ROOM_MIN, READ_SHORT, SENT_ALONE, STAGE_CONNECTIONS_MAX,
-    STAGE_MOVED_MAX, STAGE_OUTPUT_MAX,
+    OUTPUT_LOW, OWN_SLACK, READ_AREA, READ_ROOM_MIN, READ_SHORT, SENT_ALONE, STAGE_BYTES_MAX,
+    STAGE_CONNECTIONS_MAX, STAGE_MOVED_MAX, STAGE_OUTPUT_MAX,
 };
 use super::plan::{Part, Plan, Rest};
 use super::visit::Visit;
@@ -138,12 +138,13 @@ impl Stage {
         ready: &mut VecDeque<usize>,
         effects: &mut Effects,
     ) {
-        let mut used = 0;
+        let (mut used, mut work) = (0, 0);
         let moved = || env.counters.bytes_read.get().wrapping_add(env.counters.bytes_written.get());
         let moved_before = moved();
         // Those that come back to the queue meanwhile are for the next stage.
         for _ in 0..ready.len().min(STAGE_CONNECTIONS_MAX) {
             if self.area.len() - used < READ_ROOM_MIN
+                || work >= STAGE_BYTES_MAX
                 || moved().wrapping_sub(moved_before) >= STAGE_MOVED_MAX
             {
                 return; // The others stay in front.
@@ -161,6 +162,7 @@ impl Stage {
                 *bytes = used..used + bytes.end;
                 used = bytes.end;
             }
+            work += source.bytes(&self.area, &self.taken).len();
             let part = Part::default();
             self.turns.push(Turn { token, source, part, out: 0..0, consumed: 0 });
         }

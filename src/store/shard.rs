@@ -26,9 +26,9 @@ use super::{Budget, Deadline, DeleteArgs, Deleted, Seconds, SetArgs, SetMode, Se
 use crate::sys::memory::HUGE_PAGE;
 
 /// Items that may be stored, removed or moved under one lock, give or take a page's step: at some
-/// 350 ns each 22 microseconds, and twice as much where the system has memory to give for each.
+/// 350 ns each 11 microseconds, and several times as much where the system has memory to give.
 /// Beyond it a visit lets go of the lock for a moment, and pages wait.
-pub(super) const TOIL: u32 = 64;
+pub(super) const TOIL: u32 = 32;
 
 /// What a new shard is given.
 pub(super) struct Parts {
