@@ -7,15 +7,19 @@
 //! and a thread that loses its core may get it back a tick of the scheduler later, after 4 ms. So
 //! those who hold locks, workers and maintainer, run in real time where that is allowed, and beside
 //! each run stand the times that one of them lost its core against its will, the pages that the
-//! system had to give them, and the processor time that the host took from the machine.
+//! system had to give them, and the processor time that the host took from the machine. Behind each
+//! event, for as long as a run of it took, stands the control: what the machine alone does to a
+//! thread that only reads (control.rs).
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use crate::control;
 use crate::options::Options;
 use crate::progress;
 use crate::rounds::alternated;
@@ -65,6 +69,7 @@ pub fn measure(options: &Options) -> io::Result<Table> {
     head.extend(["switches", "faults", "stolen ms", "in real time"]);
     let mut table = Table::new(&head);
     for event in &EVENTS {
+        let begun = Instant::now();
         for (round, index) in alternated(options.rounds, VARIANTS.len()) {
             let (kind, workers) = VARIANTS[index];
             let (name, round) = (kind.name(), (round + 1).to_string());
@@ -73,6 +78,17 @@ pub fn measure(options: &Options) -> io::Result<Table> {
             let mut row = [event.name, name, workers[1], &round].map(String::from).to_vec();
             row.extend(found.iter().map(u64::to_string));
             progress::note(&row.join("  "));
+            table.rows.push(row);
+        }
+        let length = begun.elapsed() / (options.rounds * VARIANTS.len()) as u32;
+        for round in 1..=options.rounds {
+            progress::show(&format!("{} control", event.name));
+            let (p999, max, in_real_time) = control::measure(length)?;
+            let round = round.to_string();
+            let mut row = [event.name, "(reads only)", "", &round, ""].map(String::from).to_vec();
+            row.extend([p999.to_string(), max.to_string()]);
+            row.resize(table.head.len() - 1, String::new());
+            row.push(u64::from(in_real_time).to_string());
             table.rows.push(row);
         }
     }
@@ -200,12 +216,16 @@ impl Load {
 fn run_in_real_time(server: &Server) -> io::Result<bool> {
     let mut all = true;
     for task in lock_holders(server)? {
-        let number = task.file_name().unwrap_or_default().to_owned();
-        let mut chrt = Command::new("chrt");
-        chrt.args(["--fifo", "--pid", "50"]).arg(number);
-        all &= chrt.stderr(Stdio::null()).status().is_ok_and(|status| status.success());
+        all &= task.file_name().is_some_and(set_real_time);
     }
     Ok(all)
+}
+
+/// The same for the thread of this number.
+pub fn set_real_time(thread: &OsStr) -> bool {
+    let mut chrt = Command::new("chrt");
+    chrt.args(["--fifo", "--pid", "50"]).arg(thread).stderr(Stdio::null());
+    chrt.status().is_ok_and(|status| status.success())
 }
 
 /// Where the kernel tells of the threads that hold locks.

@@ -11,6 +11,7 @@ mod canvas;
 mod churn;
 mod client;
 mod connections;
+mod control;
 mod dialects;
 mod echo;
 mod figures;
@@ -94,7 +95,9 @@ fn run(mut options: Options) -> io::Result<()> {
             let text = format!("{}\n\n{}", machine.line, table.render(options.markdown));
             print!("{text}");
             if let Some(directory) = &options.out {
-                std::fs::write(directory.join(machine.name + "-holds.md"), text)?;
+                let word = options.name.as_deref().map(|word| format!("-{word}"));
+                let name = format!("{}{}-holds.md", machine.name, word.unwrap_or_default());
+                std::fs::write(directory.join(name), text)?;
             }
         }
         mode => {
