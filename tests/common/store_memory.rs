@@ -7,7 +7,8 @@ use crate::store_transfers::Pin;
 use crate::store_twin::{PAGE, World};
 
 /// Up to so many pages the search for dead items before an eviction misses none: it looks a
-/// thousand times, at a page each for what expires, or at 32 chunks for what was flushed,
+/// thousand times, at a page each for what expires, and at eight chunks for what is in it or was
+/// flushed,
 const EXACT_PAGES: usize = 16;
 /// unless it has reclaimed so many items.
 const REAPED_MAX: usize = 64;
@@ -25,7 +26,7 @@ impl World {
                     reaped += 1;
                 }
                 Event::Evicted { key, .. } if self.touched.as_deref() == Some(&key[..]) => {
-                    assert!(self.is_crowded(PAGE), "evicted for a deadline of its own");
+                    assert!(self.is_crowded(None, PAGE), "evicted for a deadline of its own");
                     assert!(!self.lost && self.twin.contains_key(&key[..]), "evicted twice");
                     (self.lost, self.tally.lost) = (true, self.tally.lost + 1);
                 }
@@ -53,7 +54,10 @@ impl World {
         if self.pins.iter().any(pinned) {
             // The last resort.
             let largest = self.config.item_size_max as usize;
-            assert!(self.failing_pages || self.is_crowded(largest), "a pinned item was evicted");
+            assert!(
+                self.failing_pages || self.is_crowded(None, largest),
+                "a pinned item was evicted"
+            );
         }
         self.tally.evicted += 1;
     }
@@ -82,6 +86,12 @@ impl World {
 
     /// Fails unless what is in use, and what was asked for, explain that memory ran out.
     pub(crate) fn allow_no_memory(&mut self, len: usize) {
+        self.allow_no_memory_beside(None, len);
+    }
+    /// The same, while a value of `held` bytes was kept: what is joined stays until the whole is
+    /// there. 33 kB of four pages are a head, a largest chunk and a last one, in a page each; a
+    /// whole of 45 kB takes the fourth for its own largest chunk, and has no place for the rest.
+    pub(crate) fn allow_no_memory_beside(&mut self, held: Option<usize>, len: usize) {
         self.tally.no_memory += 1;
         if self.failing_pages {
             return;
@@ -90,14 +100,15 @@ impl World {
         if !self.config.evict {
             return assert_eq!(free, 0, "no memory, and a free page");
         }
-        assert!(self.is_crowded(len), "no memory for {len} bytes");
+        assert!(self.is_crowded(held, len), "no memory for {len} bytes");
     }
     /// Whether what is in use, and `len` bytes more, may well fill all pages.
-    fn is_crowded(&self, len: usize) -> bool {
-        let in_use = self.uploads.iter().map(|upload| upload.sent).sum::<usize>()
-            + self.pins.iter().map(|pin| pin.value.len()).sum::<usize>();
-        // Each upload and pin may keep a page for its head and one for its last chunk.
-        let partly = 2 * (self.uploads.len() + self.pins.len());
-        2 * ((in_use + len) / PAGE + partly + 2) > self.pages()
+    fn is_crowded(&self, held: Option<usize>, len: usize) -> bool {
+        let uploads = self.uploads.iter().map(|upload| upload.sent);
+        let pins = self.pins.iter().map(|pin| pin.value.len());
+        let (values, in_use) =
+            uploads.chain(pins).chain(held).fold((0, 0), |(n, sum), len| (n + 1, sum + len));
+        // Each of them may keep a page for its head and one for its last chunk.
+        2 * ((in_use + len) / PAGE + 2 * values + 2) > self.pages()
     }
 }

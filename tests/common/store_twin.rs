@@ -253,7 +253,8 @@ impl World {
                 self.tally.stored += 1;
             }
             (Ok(()), Stored::NotStored) if joins(args) => {
-                self.allow_no_memory(self.joined_len(args, len));
+                let held = self.twin.get(args.key).map(|old| old.value.len());
+                self.allow_no_memory_beside(held, self.joined_len(args, len));
                 self.forget_replaced(args);
             }
             (Ok(()), Stored::OutOfMemory) => {
