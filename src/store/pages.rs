@@ -15,8 +15,8 @@
 //! may be a thread that has the next block's memory there before the present one is used up
 //! ([`PagePool::provide`]); it does the same for parts of indexes. It is told where, a part at a
 //! time, and is given nothing: it runs when nobody else wants to, and what it held meanwhile would
-//! be missing. What may not be given out is not touched (but for the step during which it came to
-//! be so), and a block of which that is a part is no huge page.
+//! be missing. What may not be given out is not touched, or given back after the step during which
+//! it came to be so; and a block of which that is a part is no huge page.
 //!
 //! Where it comes too late, things go on without it, and without huge pages: whoever needs a page
 //! while the next block is being prepared takes another block, of ordinary pages, which the system
@@ -25,8 +25,8 @@
 //! page only if there is another one behind it.) Nor does anybody but that thread ask the kernel
 //! for a change of ranges, which may have to wait for others.
 //!
-//! Invariants: pages taken ≤ `room()`, but for those taken before that fell; no block is `ready`
-//! that it does not leave room for.
+//! Invariants: pages taken ≤ `room()`, but for those taken before that fell; of a block that is
+//! `ready` nothing is there that it does not leave room for, but while somebody is at it.
 
 use std::io;
 
@@ -242,6 +242,7 @@ impl PagePool {
         if state.provider == Provider::Nobody {
             state.provider = Provider::There;
         }
+        state.drop_unwanted();
         while state.provider == Provider::There {
             let step = match state.parts.pop() {
                 Some(part) => Some(Step { huge: Some(part.clone()), part }),
@@ -298,8 +299,6 @@ impl State {
     /// What pages are cut from next: the block that is ready; while it is not, another one; if
     /// there is none, that one all the same.
     fn next_block(&mut self) -> Option<Block> {
-        let ready = self.ready.take_if(|ready| ready.last_step.is_through());
-        let block = |ready: Ready| ready.block;
         if self.provider == Provider::Nobody {
             let block = self.first_block()?;
             if let Some(whole) = self.huge_part(&block, block.pages()) {
@@ -307,6 +306,8 @@ impl State {
             }
             return Some(block);
         }
+        let ready = self.ready.take_if(|ready| ready.last_step.is_through());
+        let block = |ready: Ready| ready.block;
         ready.map(block).or_else(|| self.last_block()).or_else(|| self.ready.take().map(block))
     }
     /// A block that may be made a huge page.
@@ -363,10 +364,13 @@ impl State {
         self.ready = Some(Ready { block, there: to, last_step: part.clone() });
         Some(Step { huge, part })
     }
-    /// The limit may leave no room for the block that is ready, or not for all of it: tables grow.
+    /// The limit may leave no room for the block that is ready, or not for all of it: tables grow,
+    /// or other blocks were taken while somebody was at it. While somebody is, what he touches
+    /// would be there again; so he does this when he is done.
     fn drop_unwanted(&mut self) {
         let wanted = self.wanted();
-        let Some(mut ready) = self.ready.take_if(|ready| wanted < ready.there) else { return };
+        let too_much = |ready: &mut Ready| wanted < ready.there && ready.last_step.is_through();
+        let Some(mut ready) = self.ready.take_if(too_much) else { return };
         ready.block.clear(wanted);
         ready.there = wanted;
         match wanted {
@@ -377,179 +381,7 @@ impl State {
 }
 
 #[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-    use crate::store::arena::Arena;
-    use crate::store::item::ItemId;
-
-    #[test]
-    fn the_limit_holds_and_what_comes_back_goes_out_again() {
-        let pool = PagePool::new(2, Backing::Lazy).unwrap();
-        let a = pool.take().unwrap();
-        let _b = pool.take().unwrap();
-        assert!(pool.take().is_none());
-        pool.give(a);
-        assert!(pool.take().is_some());
-        assert!(pool.take().is_none());
-    }
-
-    #[test]
-    fn the_limit_moves_up_and_down() {
-        let pool = PagePool::new(2, Backing::Lazy).unwrap();
-        let mut pages: Vec<Page> = std::iter::from_fn(|| pool.take()).collect();
-        assert_eq!(pages.len(), 2);
-        pool.set_limit(100).unwrap();
-        pages.extend(std::iter::from_fn(|| pool.take()));
-        assert_eq!((pages.len(), pool.excess()), (100, 0));
-        pool.set_limit(1).unwrap();
-        assert_eq!(pool.excess(), 99);
-        pages.drain(1..).for_each(|page| pool.give(page));
-        assert!(pool.take().is_none());
-        pool.set_limit(3).unwrap();
-        assert!(pool.take().is_some() && pool.take().is_some() && pool.take().is_none());
-    }
-
-    #[test]
-    fn a_block_is_ready_before_the_last_is_used_up_if_the_limit_has_room_for_it() {
-        let pool = PagePool::new(100, Backing::Huge).unwrap();
-        let mut pages = vec![pool.take().unwrap()];
-        pool.state().provider = Provider::There;
-        while pool.state().at_hand() > PAGES_AHEAD {
-            assert!(!pool.state().wants_block());
-            pages.extend(pool.take());
-        }
-        assert!(pool.state().wants_block());
-        provide_all(&pool);
-        assert_eq!(there(&pool), Some(32));
-        pages.extend((0..PAGES_AHEAD + 1).filter_map(|_| pool.take()));
-        assert_eq!(there(&pool), None, "the page beyond comes from it");
-        pages.extend((0..PAGES_AHEAD).filter_map(|_| pool.take()));
-        provide_all(&pool);
-        assert_eq!(there(&pool), Some(32));
-        let at_hand = pool.state().at_hand();
-        pool.set_limit(pages.len() + at_hand + 5).unwrap();
-        assert_eq!((there(&pool), pool.state().wants_block()), (Some(5), false));
-        pool.set_limit(pages.len() + 1).unwrap();
-        assert_eq!((there(&pool), pool.state().wants_block()), (None, false));
-        pool.set_limit(100).unwrap();
-        provide_all(&pool);
-        assert_eq!(there(&pool), Some(32));
-        pages.extend(std::iter::from_fn(|| pool.take()));
-        assert_eq!((pages.len(), pool.taken(), pool.state().wants_block()), (100, 100, false));
-        pool.end_providing();
-        assert!(!pool.provide());
-    }
-
-    fn there(pool: &PagePool) -> Option<usize> {
-        pool.state().ready.as_ref().map(|ready| ready.there)
-    }
-    /// Until it would wait.
-    fn provide_all(pool: &PagePool) {
-        while pool.state().wants_block() {
-            assert!(pool.provide());
-        }
-    }
-
-    /// The last block is not missing while somebody is at it who does not get to run.
-    #[test]
-    fn all_pages_can_be_had_in_the_middle_of_a_step() {
-        let pool = PagePool::new(96, Backing::Huge).unwrap();
-        pool.state().provider = Provider::There;
-        let mut pages: Vec<Page> = (0..16).filter_map(|_| pool.take()).collect();
-        let step = pool.state().next_step().expect("the second block is to be there soon");
-        assert!(step.huge.is_some());
-        pages.extend((16..64).filter_map(|_| pool.take()));
-        assert_eq!(there(&pool), Some(PAGES_AT_ONCE), "it is left to whoever makes it huge");
-        pages.extend(std::iter::from_fn(|| pool.take()));
-        assert_eq!(pages.len(), 96);
-        step.run();
-    }
-
-    /// Two threads take pages, write to them and give them back while a third provides: under miri,
-    /// which sees every race.
-    #[test]
-    fn pages_are_written_while_others_are_provided() {
-        let pool = PagePool::new(80, Backing::Huge).unwrap();
-        let rounds = if cfg!(miri) { 2 } else { 200 };
-        let write = |mark: u8| {
-            for _ in 0..rounds {
-                let mut arena = Arena::default();
-                let pages = (0..30).map_while(|_| pool.take());
-                let numbers = pages.enumerate().map(|(n, page)| (arena.put(n, page), n).1).count();
-                for n in 0..numbers {
-                    let byte = arena.bytes_mut(ItemId::new(n, 0), 8 * n, 1);
-                    assert_eq!(std::mem::replace(&mut byte[0], mark), 0, "a page is given zeroed");
-                }
-                (0..numbers).filter_map(|n| arena.take(n)).for_each(|page| pool.give(page));
-            }
-        };
-        std::thread::scope(|scope| {
-            scope.spawn(|| while pool.provide() {});
-            let writers = [scope.spawn(|| write(1)), scope.spawn(|| write(2))];
-            let written = writers.map(|writer| writer.join());
-            pool.end_providing();
-            assert!(written.iter().all(Result::is_ok));
-        });
-        assert_eq!((pool.taken(), pool.free()), (0, 80));
-    }
-
-    #[test]
-    fn a_part_of_an_index_is_prepared_by_whoever_is_there_for_it() {
-        let words = crate::sys::memory::LazyWords::new(1 << 20).unwrap();
-        let pool = PagePool::new(1, Backing::Lazy).unwrap();
-        pool.prepare(words.part(0, 100));
-        assert!(pool.state().parts.is_empty(), "nobody would take it");
-        let provider = {
-            let pool = pool.clone();
-            std::thread::spawn(move || while pool.provide() {})
-        };
-        while pool.state().provider != Provider::There {
-            std::thread::yield_now();
-        }
-        pool.prepare(words.part(1000, 100));
-        while !pool.state().parts.is_empty() {
-            std::thread::yield_now();
-        }
-        pool.end_providing();
-        provider.join().unwrap();
-    }
-
-    #[test]
-    fn tables_take_the_place_of_pages_beyond_their_share() {
-        let pool = PagePool::new(256, Backing::Lazy).unwrap();
-        let (mine, other) = (5, 7);
-        pool.count_tables(0, mine);
-        assert_eq!((pool.free(), pool.tables_inside()), (253, 3));
-        let mut pages: Vec<Page> = std::iter::from_fn(|| pool.take()).collect();
-        assert_eq!((pages.len(), pool.excess()), (253, 0));
-        pool.count_tables(0, other);
-        assert_eq!((pool.excess(), pool.tables_inside()), (7, 10));
-        pages.drain(..8).for_each(|page| pool.give(page));
-        assert_eq!((pool.free(), pool.excess()), (1, 0));
-        pool.count_tables(mine, 0);
-        assert_eq!(pool.free(), 6);
-        // Whatever tables take, half is for pages.
-        pool.count_tables(other, 1000);
-        assert_eq!((pool.tables_inside(), pool.excess()), (128, 245 - 128));
-    }
-
-    #[test]
-    fn memory_that_was_taken_at_start_is_all_for_pages() {
-        let pool = PagePool::new(16, Backing::Preallocated).unwrap();
-        pool.count_tables(0, 10);
-        assert_eq!((pool.free(), pool.tables_inside()), (16, 0));
-    }
-
-    #[test]
-    fn a_pool_can_be_made_to_fail() {
-        let pool = PagePool::new(5, Backing::Lazy).unwrap();
-        pool.fail_after(Some(1));
-        assert!(pool.take().is_some());
-        assert!(pool.take().is_none());
-        pool.fail_after(None);
-        assert!(pool.take().is_some());
-    }
-}
+mod tests;
 
 #[cfg(all(test, loom))]
 mod loom_tests {

@@ -15,8 +15,8 @@ pub const HUGE_PAGE: usize = 2 << 20;
 /// Ordinary pages are never larger than this (aarch64 may be built with so large ones).
 pub const BASE_PAGE_MAX: usize = 64 << 10;
 
-/// Nor smaller than this.
-#[cfg(not(miri))]
+/// Those of x86-64 are never smaller than this.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
 const BASE_PAGE_MIN: usize = 4 << 10;
 
 /// Parts of a region that one call of [`Region::write_parts`] takes at most. With what may stand
@@ -99,22 +99,37 @@ impl Region {
             let text = format!("-L is to take {asked} MiB at once, {there} MiB are available");
             return Err(io::Error::new(io::ErrorKind::OutOfMemory, text));
         }
+        self.populate_part(0, self.len)
+    }
+    fn populate_part(&self, offset: usize, len: usize) -> io::Result<()> {
         const MADV_POPULATE_WRITE: libc::c_int = 23; // Linux 5.14, absent from older libcs
-        // SAFETY: the range is the mapping. Populating takes page faults as a write would, but
-        // writes nothing.
-        let done =
-            unsafe { libc::madvise(self.base.as_ptr().cast(), self.len, MADV_POPULATE_WRITE) };
+        assert!(offset <= self.len && len <= self.len - offset, "populate inside the region");
+        // SAFETY: the range lies inside the mapping. Populating takes page faults as a write would,
+        // but writes nothing: to whoever uses the memory meanwhile, it never happened.
+        let done = unsafe {
+            let part = self.base.as_ptr().add(offset);
+            libc::madvise(part.cast(), len, MADV_POPULATE_WRITE)
+        };
         if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
     /// Touch part of the region (clipped to it) in passing, page by page. Not as `populate` does:
     /// the kernel lets nobody change the map of the process while it populates a huge page, and an
     /// allocation may have to; a page fault is between it and whoever needs that page.
+    #[cfg(target_arch = "x86_64")]
     fn touch(&self, offset: usize, len: usize) {
         let end = self.len.min(offset.saturating_add(len));
         for at in (offset..end).step_by(BASE_PAGE_MIN) {
             // SAFETY: inside the mapping, which `self` keeps. Others may be writing there.
             unsafe { touch(self.base.as_ptr().add(at)) };
         }
+    }
+    /// Populate it all the same, where that is known (Linux 5.14). On aarch64 an instruction that
+    /// reads and writes faults for the reading first: it is given the huge page of zeros that all
+    /// share, and with the write Linux before 6.13 breaks that up into small pages.
+    #[cfg(not(target_arch = "x86_64"))]
+    fn touch(&self, offset: usize, len: usize) {
+        let offset = offset.min(self.len);
+        let _ = self.populate_part(offset, len.min(self.len - offset));
     }
 
     /// Give the memory of part of the region back; it reads as zero afterwards.
@@ -140,25 +155,12 @@ impl Region {
 ///
 /// # Safety
 /// The byte is mapped, and may be written.
-#[cfg(not(miri))]
+#[cfg(all(target_arch = "x86_64", not(miri)))]
 unsafe fn touch(byte: *mut u8) {
-    #[cfg(target_arch = "x86_64")]
     // SAFETY: `lock` makes one step of it; the byte is mapped, as promised.
     unsafe {
         std::arch::asm!("lock or byte ptr [{}], 0", in(reg) byte, options(nostack));
     }
-    #[cfg(target_arch = "aarch64")]
-    // SAFETY: what is written is what was read, or else nothing is; mapped, as promised.
-    unsafe {
-        std::arch::asm!(
-            "2: ldxrb {read:w}, [{byte}]",
-            "stxrb {lost:w}, {read:w}, [{byte}]",
-            "cbnz {lost:w}, 2b",
-            byte = in(reg) byte, read = out(reg) _, lost = out(reg) _, options(nostack),
-        );
-    }
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    let _ = byte; // Pages come when they are used.
 }
 
 /// Whether this process, and those it starts from now on, may be given transparent huge pages
