@@ -105,7 +105,8 @@
 //! **Memory is there before it is needed.** The system gives memory when it is first touched, a
 //! huge page at a time, which takes 150 microseconds at best and milliseconds now and then. So a
 //! thread of its own touches the next huge page of items, or of the index, while the last one is
-//! being filled (`store/pages.rs`), and no request waits for it under a lock.
+//! being filled (`store/pages.rs`), and no request waits for it under a lock: where it is late,
+//! items go to ordinary pages elsewhere, and the index grows a little later.
 //!
 //! **Memory between classes.** A class that needs a chunk takes, in this order: its own free ones,
 //! a page of the pool, what is dead, an empty page of another class, its own next in line. Every
