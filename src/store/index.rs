@@ -485,6 +485,9 @@ impl Index {
         let from = self.homes().next_multiple_of(RELEASE);
         if self.touched >= from + RELEASE {
             let to = self.touched.next_multiple_of(RELEASE).min(self.buckets_max);
+            if let Some(ahead) = self.ahead.take() {
+                ahead.call_off(); // or it would be there again, and count for nothing
+            }
             self.words.release(from * WORDS..to * WORDS);
             self.touched = from;
         }

@@ -178,3 +178,16 @@ fn growth_waits_for_a_huge_page_while_it_can() {
     assert!(!index.waits_for_memory());
     assert!(!part.begin(), "that was called off");
 }
+
+#[test]
+#[cfg_attr(miri, ignore = "minutes in an interpreter")]
+fn nobody_prepares_what_was_given_back() {
+    let mut index = Index::new(1 << 20, 15).unwrap();
+    while !index.nears_huge_page() {
+        index.grow(|_| hash(0), |_| 0);
+    }
+    let (part, bytes) = (index.huge_page_ahead(), index.bytes());
+    assert!(index.wants_folding() && index.fold());
+    assert!(index.bytes() <= bytes - HUGE_PAGE, "the room ahead is given back");
+    assert!(!part.begin());
+}
