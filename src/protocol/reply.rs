@@ -242,14 +242,19 @@ impl<'a> Reply<'a> {
         self.out.extend_from_slice(line.as_bytes());
         self.out.extend_from_slice(b"\r\n");
     }
-    /// The outcome of a request that shows no value.
-    #[inline]
+    /// The outcome of a request that shows no value. The commonest answer of all is not a call.
+    #[inline(always)]
     pub fn outcome(&mut self, status: Status, about: &About<'_>) {
         match &self.style {
-            Style::Text { noreply: true, .. } => {}
-            Style::Text { .. } if status == Status::Stored => {
-                self.out.extend_from_slice(b"STORED\r\n");
+            Style::Text { noreply: false, .. } if status == Status::Stored => {
+                append(self.out, b"STORED\r\n");
             }
+            _ => self.other_outcome(status, about),
+        }
+    }
+    fn other_outcome(&mut self, status: Status, about: &About<'_>) {
+        match &self.style {
+            Style::Text { noreply: true, .. } => {}
             Style::Text { .. } => self.line_always(status.line()),
             Style::Meta(flags) => meta_reply::outcome(flags, status, about, self.out),
             Style::Binary(to) => binary::outcome(to, status, about.cas, self.out),

@@ -295,6 +295,8 @@ pub(super) struct Place {
     pub(super) state: u8,
     /// There is a place for a deadline.
     pub(super) timed: bool,
+    /// Value bytes in this chunk, if they are known.
+    pub(super) value_len: usize,
 }
 
 /// An item where it lies.

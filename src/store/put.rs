@@ -42,7 +42,7 @@ impl Shard {
         self.put_where(self.fit(args, value.len()), args, value, old, now)
     }
     /// The same, to where it belongs.
-    #[inline]
+    #[inline(always)]
     pub(super) fn put_where(
         &mut self,
         fit: Option<Fit>,
@@ -60,6 +60,19 @@ impl Shard {
         {
             return self.overwrite(old, args, (value, fit), now);
         }
+        self.put_new(fit, args, value, old, now)
+    }
+    /// The same, to a chunk that it has to find. A call, and so is `overwrite`: which of the two
+    /// it is to be is found out where the item was looked up.
+    #[inline(never)]
+    fn put_new(
+        &mut self,
+        fit: Fit,
+        args: &SetArgs<'_>,
+        value: &[u8],
+        old: Option<ItemId>,
+        now: Seconds,
+    ) -> Stored {
         self.held = old;
         let new = self.new_item(fit, args, now);
         self.held = None;
@@ -97,12 +110,13 @@ impl Shard {
         let at = self.header(id).key_offset();
         self.slabs.arena.bytes_mut(id, at, args.key.len()).copy_from_slice(args.key);
     }
-    /// All of the front but the key: which may have its place already.
+    /// All of the front but the key, which may have its place already. What it is stored under.
     #[inline(always)]
-    fn write_header(&mut self, id: ItemId, args: &SetArgs<'_>, now: Seconds, place: Place) {
-        let cas = self.next_cas();
+    fn write_header(&mut self, id: ItemId, args: &SetArgs<'_>, now: Seconds, place: Place) -> u64 {
+        let count = self.next_cas();
         let header = self.slabs.arena.header_mut(id);
-        header.renew(cas);
+        header.renew(count);
+        header.set_value_len(place.value_len);
         (header.next, header.prev) = (place.next, place.prev);
         header.accessed = Accessed::at(now);
         header.key_len = args.key.len() as u8;
@@ -116,6 +130,7 @@ impl Shard {
             let flags = args.flags.to_ne_bytes();
             self.slabs.arena.bytes_mut(id, at, FLAGS_SIZE).copy_from_slice(&flags);
         }
+        count
     }
     /// The value of a plain item; its size with that.
     #[inline]
@@ -129,7 +144,7 @@ impl Shard {
 
     /// Key and class stay: write over the old item, where it stands. It was just written, so it
     /// counts as active: it will not be evicted before it has had another turn.
-    #[inline]
+    #[inline(never)]
     fn overwrite(
         &mut self,
         id: ItemId,
@@ -138,20 +153,27 @@ impl Shard {
         now: Seconds,
     ) -> Stored {
         let header = self.header(id);
-        let before = header.value_offset() + header.value_len();
-        let queue = header.queue();
+        let (at, queue) = (header.value_offset(), header.queue());
+        let before = at + header.value_len();
         let flat = self.settings.flat;
         let active = if flat { 0 } else { state::ACTIVE };
-        let state = header.state & (state::QUEUE | state::LINKED) | active;
-        let place = Place { next: header.next, prev: header.prev, state, timed: fit.timed() };
+        let place = Place {
+            next: header.next,
+            prev: header.prev,
+            state: header.state & (state::QUEUE | state::LINKED) | active,
+            timed: fit.timed(),
+            value_len: value.len(),
+        };
         let flags_stay = header.is(state::FLAGS) == (args.flags != 0);
         let stays = !header.has_own_cas() && flags_stay && header.is_timed() == fit.timed();
-        if stays && args.rare.marks_nothing() {
-            self.write_header(id, args, now, place);
+        let (size, cas) = if stays && args.rare.marks_nothing() {
+            let count = self.write_header(id, args, now, place);
+            self.slabs.arena.bytes_mut(id, at, value.len()).copy_from_slice(value);
+            (at + value.len(), self.cas_number(count))
         } else {
             self.write_front(id, args, now, place);
-        }
-        let size = self.fill(id, value);
+            (self.fill(id, value), self.cas(id))
+        };
         self.slabs.expires(id, args.deadline);
         if size != before {
             self.resized(id, queue, before);
@@ -162,7 +184,7 @@ impl Shard {
         if flat || (queue == Queue::Temp) != (first == Queue::Temp) {
             self.shift(id, first);
         }
-        Stored::Stored(self.cas(id))
+        Stored::Stored(cas)
     }
 
     /// A linked item's size was `before`.
