@@ -15,8 +15,8 @@ use std::sync::Arc;
 
 use super::buffer::Buffer;
 use super::limits::{
-    BULKY_READ, CARRY_MAX, DIRECT_MAX, DRAIN_BYTES_MAX, DRAIN_S, LOW_WATER, LOW_WATER_S,
-    OUTPUT_LOW, OWN_SLACK, READ_MAX, UPLOAD_RATE_MIN,
+    BULKY_READ, CARRY_MAX, DIRECT_MAX, DRAIN_BYTES_MAX, DRAIN_S, LOW_WATER, LOW_WATER_MIN,
+    LOW_WATER_PARTS, LOW_WATER_S, OUTPUT_LOW, OWN_SLACK, READ_MAX, UPLOAD_RATE_MIN,
 };
 use crate::commands::{Access, ClientState, Credentials, Producer};
 use crate::ops::config::{Config, Dialect};
@@ -364,7 +364,7 @@ impl Upload {
         let mark = self.low_water.min(rest).max(1);
         self.stride = self.stride.max(mark.min(DIRECT_MAX as u32));
         if self.low_water > 0 {
-            self.low_water = LOW_WATER;
+            self.low_water = (self.len / LOW_WATER_PARTS).clamp(LOW_WATER_MIN, LOW_WATER);
         }
         mark
     }
@@ -553,11 +553,17 @@ mod tests {
 
     #[test]
     fn a_quick_value_is_waited_for_in_large_parts_and_to_its_end() {
-        let mut upload = upload(2 * LOW_WATER);
+        let mut upload = upload(12 * LOW_WATER);
         assert_eq!(
             [10, 11, 12].map(|now| upload.next_low_water(now)),
             [1000, LOW_WATER, LOW_WATER]
         );
+        upload.len = 4 * LOW_WATER;
+        upload.next_low_water(12);
+        assert_eq!(upload.next_low_water(12), LOW_WATER / 2, "of a shorter one, an eighth");
+        upload.len = LOW_WATER / 2;
+        upload.next_low_water(12);
+        assert_eq!(upload.next_low_water(12), LOW_WATER_MIN);
         upload.left = 500;
         assert_eq!(upload.next_low_water(12), 502);
         (upload.left, upload.terminator_len) = (0, 1);

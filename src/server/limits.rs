@@ -49,19 +49,25 @@ const _: () = assert!(DIRECT_MIN <= DIRECT_MAX && DIRECT_MAX <= DIRECT_TURN_MAX)
 /// The same in one turn, in several such calls.
 pub(super) const DIRECT_TURN_MAX: usize = 1 << 20;
 
-/// While a long value comes quickly, its connection waits until so many of its bytes are there, or
-/// all the rest: a turn's share. To be woken for every 100 KiB, as a sender brings them, is a third
-/// of what 10 MiB cost. They wait in the kernel, whose memory for sockets has bounds of its own
-/// (net.ipv4.tcp_rmem, tcp_mem).
+/// While a long value comes quickly, its connection waits until an eighth of it is there, or all of
+/// the rest, but for no more than this: a turn's share. To be woken for every 100 KiB, as a sender
+/// brings them, is a third of what 10 MiB cost; and a large part of a short one would have left the
+/// processor's caches before it is read. They wait in the kernel, whose memory for sockets has
+/// bounds of its own (net.ipv4.tcp_rmem, tcp_mem).
 pub(super) const LOW_WATER: u32 = DIRECT_TURN_MAX as u32;
+
+/// See there.
+pub(super) const LOW_WATER_PARTS: u32 = 8;
 
 /// Nothing waits below the mark for longer than so many seconds: a sender that stalls there would
 /// have a megabyte of the kernel's memory, in which no bound of ours counts it.
 pub(super) const LOW_WATER_S: u32 = 2;
 
-/// The same when it is first waited for, and nobody knows how quickly it comes: what comes slower
-/// than this in a second is read as it comes, so that its progress is seen (`drop_stalest`).
-pub(super) const LOW_WATER_FIRST: u32 = 256 << 10;
+/// The least that is waited for, and what is at first, when nobody knows how quickly it comes: what
+/// comes slower than this in a second is read as it comes, so that its progress is seen
+/// (`drop_stalest`).
+pub(super) const LOW_WATER_MIN: u32 = 128 << 10;
+const _: () = assert!(LOW_WATER_MIN <= LOW_WATER);
 
 /// The first read of a connection that stored a long value last: its next request is probably
 /// another one, of which the less is copied the more is left for its chunks.

@@ -11,7 +11,7 @@ use super::connection::{Connection, Due, Login, Parked, Phase, Upload, body_dead
 use super::direct;
 use super::env::{Effects, Env};
 use super::limits::{
-    DIRECT_MIN, DUMP_PIECES, LOW_WATER_FIRST, STREAM_AHEAD, STREAM_PIECES, VISIT_REQUESTS_MAX,
+    DIRECT_MIN, DUMP_PIECES, LOW_WATER_MIN, STREAM_AHEAD, STREAM_PIECES, VISIT_REQUESTS_MAX,
 };
 use super::plan::{Plan, Refused, Step, What};
 use crate::commands::{self, ClientState, Context, Next, NextKey, Produced, Producer};
@@ -321,7 +321,7 @@ impl<'v, 'e> Visit<'v, 'e> {
                     id: Some(upload),
                     left: len,
                     stride: DIRECT_MIN as u32,
-                    low_water: LOW_WATER_FIRST,
+                    low_water: LOW_WATER_MIN,
                     awaited_since: self.env.now,
                     terminator: [0; 2],
                     terminator_len: 0,
