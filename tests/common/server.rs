@@ -195,10 +195,20 @@ impl Server {
 
     /// Poll until `done`, at most 20 s: a busy machine is slow.
     #[track_caller]
-    pub fn eventually(&self, what: &str, mut done: impl FnMut(&Server) -> bool) {
+    pub fn eventually(&self, what: &str, done: impl FnMut(&Server) -> bool) {
+        self.eventually_within(Duration::from_secs(20), what, done);
+    }
+    /// The same, for so long at most.
+    #[track_caller]
+    pub fn eventually_within(
+        &self,
+        longest: Duration,
+        what: &str,
+        mut done: impl FnMut(&Server) -> bool,
+    ) {
         let start = Instant::now();
         while !done(self) {
-            assert!(start.elapsed() < Duration::from_secs(20), "never came true: {what}");
+            assert!(start.elapsed() < longest, "never came true: {what}");
             std::thread::sleep(Duration::from_millis(5));
         }
     }

@@ -24,6 +24,8 @@ use value::HEAD;
 
 /// Limit on item memory, in MiB.
 const LIMIT_MIB: u64 = 64;
+/// Until it is reached, beyond the time of a soak.
+const FILL_MAX: Duration = Duration::from_secs(180);
 /// Clients that behave, and clients that do not.
 const CLIENTS: u64 = 6;
 const VANDALS: u64 = 3;
@@ -164,6 +166,9 @@ fn soak(duration: Duration) {
         }
         let _guard = StopIfPanicking(shared);
         let watched = watch::watch(&server, shared, duration);
+        // A machine that is slow just now fills it later, under the same load.
+        let is_full = |server: &Server| server.stat("evictions") > 0;
+        server.eventually_within(FILL_MAX, "memory was full", is_full);
         shared.stop.store(true, Relaxed);
         let join = |client: std::thread::ScopedJoinHandle<'_, _>| client.join();
         let clients: Result<Vec<_>, _> = clients.into_iter().map(join).collect();
@@ -214,7 +219,6 @@ fn assert_counters(server: &Server, held: u64) {
         let sum: u64 = numbers.map(|(_, number)| number.parse::<u64>().expect("a number")).sum();
         sum == server.stat("curr_items")
     });
-    assert!(stat("evictions") > 0, "memory was full");
 }
 
 fn assert_orderly_end(server: &mut Server) {
