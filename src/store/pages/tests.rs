@@ -72,14 +72,20 @@ fn provide_all(pool: &PagePool) {
     }
 }
 
+/// A pool of so many pages, of which 16 were taken, and somebody who makes the second block huge.
+fn in_a_step(limit: usize) -> (PagePool, Vec<Page>, Step) {
+    let pool = PagePool::new(limit, Backing::Huge).unwrap();
+    pool.state().provider = Provider::There;
+    let pages = (0..16).filter_map(|_| pool.take()).collect();
+    let step = pool.state().next_step().expect("the second block is to be there soon");
+    assert!(step.huge.is_some());
+    (pool, pages, step)
+}
+
 /// The last block is not missing while somebody is at it who does not get to run.
 #[test]
 fn all_pages_can_be_had_in_the_middle_of_a_step() {
-    let pool = PagePool::new(96, Backing::Huge).unwrap();
-    pool.state().provider = Provider::There;
-    let mut pages: Vec<Page> = (0..16).filter_map(|_| pool.take()).collect();
-    let step = pool.state().next_step().expect("the second block is to be there soon");
-    assert!(step.huge.is_some());
+    let (pool, mut pages, step) = in_a_step(96);
     pages.extend((16..64).filter_map(|_| pool.take()));
     assert_eq!(there(&pool), Some(PAGES_AT_ONCE), "it is left to whoever makes it huge");
     pages.extend(std::iter::from_fn(|| pool.take()));
@@ -90,11 +96,7 @@ fn all_pages_can_be_had_in_the_middle_of_a_step() {
 /// What became too much meanwhile is given back when the step is done, not before it.
 #[test]
 fn nothing_beyond_the_limit_stays_ready_after_a_step() {
-    let pool = PagePool::new(98, Backing::Huge).unwrap();
-    pool.state().provider = Provider::There;
-    let mut pages: Vec<Page> = (0..16).filter_map(|_| pool.take()).collect();
-    let step = pool.state().next_step().expect("the second block is to be there soon");
-    assert!(step.huge.is_some());
+    let (pool, mut pages, step) = in_a_step(98);
     pages.extend((16..65).filter_map(|_| pool.take()));
     assert_eq!(pool.state().wanted(), 2, "two other blocks were taken instead");
     pool.set_limit(97).unwrap();
