@@ -31,7 +31,7 @@ fn get_batch(store: &Store, keys: &[[u8; 16]], ahead: usize, out: &mut Vec<u8>) 
         }
         let mut session = store.session();
         if ahead > 1 {
-            hashes[..few.len()].iter().for_each(|&hash| session.prefetch_item(hash, false));
+            hashes[..few.len()].iter().for_each(|&hash| store.prefetch_item(hash, false));
         }
         out.clear();
         for (key, &hash) in few.iter().zip(&hashes) {

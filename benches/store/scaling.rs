@@ -110,10 +110,10 @@ fn visit(store: &Store, numbers: &mut Numbers, out: &mut Vec<u8>) {
     }
     out.clear();
     let mut session = store.session();
-    requests[..AHEAD].iter().for_each(|request| session.prefetch_item(request.2, false));
+    requests[..AHEAD].iter().for_each(|request| store.prefetch_item(request.2, false));
     for (at, (number, key, hash)) in requests.iter().enumerate() {
         if let Some(ahead) = requests.get(at + AHEAD) {
-            session.prefetch_item(ahead.2, false);
+            store.prefetch_item(ahead.2, false);
         }
         if number % 10 == 0 {
             set_in(&mut session, key, *hash);

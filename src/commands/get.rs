@@ -150,7 +150,7 @@ impl<'c, 'x> Lookup<'c, 'x> {
             known += 1;
         }
         for ahead in &ring[..known.min(ITEMS_AHEAD)] {
-            session.prefetch_item(ahead.hash, false);
+            store.prefetch_item(ahead.hash, false);
         }
         // Of keys that are asked for together, the values are often alike.
         let mut long = false;
@@ -164,7 +164,7 @@ impl<'c, 'x> Lookup<'c, 'x> {
                 known += 1;
             }
             if at + ITEMS_AHEAD < known {
-                session.prefetch_item(ring[(at + ITEMS_AHEAD) % BUCKETS_AHEAD].hash, long);
+                store.prefetch_item(ring[(at + ITEMS_AHEAD) % BUCKETS_AHEAD].hash, long);
             }
             if at % KEYS_MAX == KEYS_MAX - 1 {
                 let_go(session);

@@ -12,7 +12,7 @@ use crate::store::{KeyHash, Session};
 /// `next` is inlined in four loops: with a closure a key costs 31 to 37 instructions more.
 pub trait NextKey<'r> {
     /// The next one and its hash, if there is one more; what those behind it need is fetched.
-    fn next(&mut self, session: &mut Session<'_>) -> Option<(Repeat<'r>, KeyHash)>;
+    fn next(&mut self) -> Option<(Repeat<'r>, KeyHash)>;
 }
 
 /// Run `asked` once more for each of `keys`, until one asks something of its connection or the
@@ -65,7 +65,7 @@ impl<'s, K> Loop<'_, 's, '_, K> {
         let Loop { cx, session, keys, out } = self;
         let mut done = 0;
         loop {
-            let Some((repeat, hash)) = keys.next(session) else { return (done, Next::Continue) };
+            let Some((repeat, hash)) = keys.next() else { return (done, Next::Continue) };
             if out.len() >= cx.output_max {
                 return (done, Next::Pause);
             }

@@ -32,9 +32,9 @@ struct Run<'a, 'v> {
 
 impl<'a> NextKey<'a> for Run<'_, 'a> {
     #[inline(always)]
-    fn next(&mut self, session: &mut Session<'_>) -> Option<(Repeat<'a>, KeyHash)> {
+    fn next(&mut self) -> Option<(Repeat<'a>, KeyHash)> {
         let What::Repeat(key, opaque) = self.steps.get(self.at)?.what else { return None };
-        self.ahead.look(session, self.at);
+        self.ahead.look(self.at);
         let hash = self.ahead.hash(self.at);
         self.at += 1;
         Some((Repeat { key, opaque }, hash))
@@ -181,7 +181,7 @@ impl<'v, 'e> Visit<'v, 'e> {
         request: &Request<'_>,
         at: usize,
     ) -> usize {
-        self.ahead.look(&mut self.session, at);
+        self.ahead.look(at);
         let (session, client) = (&mut self.session, &mut conn.client);
         let hash = self.ahead.hash(at);
         match commands::execute(cx, session, client, request, Some(hash), self.out) {

@@ -113,6 +113,10 @@ unsafe impl Send for Page {}
 unsafe impl Sync for Page {}
 
 impl Page {
+    /// Where it lies.
+    pub(super) fn address(&self) -> usize {
+        self.base.as_ptr() as usize
+    }
     /// Zero it by hand: for a page that is about to be used again.
     pub(super) fn wiped(self) -> Page {
         // SAFETY: a page owns its 64 KiB.

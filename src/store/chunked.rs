@@ -441,7 +441,7 @@ impl Shard {
             if let (SetMode::Add, Some(old)) = (mode, old) {
                 self.used_now(old, now);
             }
-            if self.journal.observed {
+            if self.observed {
                 self.note_store(&args, len as usize, refusal, now);
             }
             return Some((refusal, len as usize));

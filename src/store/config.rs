@@ -168,22 +168,23 @@ pub(super) struct Shares {
     pub(super) warm_age: f64,
 }
 
-/// What a shard needs to know.
+/// What a shard needs to know. In this order, for every verb needs what stands first.
 #[derive(Debug, Clone)]
+#[repr(C)]
 pub(super) struct Settings {
-    pub(super) chunk_sizes: Vec<u32>,
-    /// Bytes of key, value and flags that an item may have: memcached refuses those that have more.
-    pub(super) payload_max: u64,
     pub(super) use_cas: bool,
     pub(super) evict: bool,
     /// One queue instead of four.
     pub(super) flat: bool,
     /// HOT is a probation.
     pub(super) probation: bool,
-    pub(super) shares: Shares,
-    pub(super) temporary_ttl: Option<u32>,
     pub(super) track_sizes: bool,
     pub(super) crawler: bool,
+    /// Bytes of key, value and flags that an item may have: memcached refuses those that have more.
+    pub(super) payload_max: u64,
+    pub(super) chunk_sizes: Vec<u32>,
+    pub(super) shares: Shares,
+    pub(super) temporary_ttl: Option<u32>,
     pub(super) background: Background,
     /// What locks are timed with.
     pub(super) ticks: fn() -> u64,

@@ -116,8 +116,6 @@ pub enum Found {
 /// One shard's events that nobody took yet.
 #[derive(Debug, Default)]
 pub(super) struct Journal {
-    /// The verb being run is observed.
-    pub(super) observed: bool,
     /// Evictions and page moves are recorded.
     pub(super) memory: bool,
     /// Reclaims are, too.

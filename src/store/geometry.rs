@@ -19,12 +19,18 @@ pub(super) const DEADLINE_SIZE: usize = 4;
 pub(super) const CHUNK_SIZE_MAX: u32 = (PAGE_SIZE / 2) as u32;
 /// Most classes: ids are 1..=63 to every tool that reads `stats slabs` (memcached 9.2).
 pub(super) const CLASSES_MAX: usize = 63;
-/// Most shards: beyond it the per-shard share of memory shrinks and nothing is gained (each of 64
-/// workers finds a free lock with probability 63/64 or better).
-pub(super) const SHARDS_MAX: usize = 64;
+/// Most shards, where there is memory for them: pins and uploads are named with eight bits of one.
+pub(super) const SHARDS_MAX: usize = 256;
+/// Most shards of little memory.
+const SHARDS_FEW: usize = 64;
 /// Least memory of a shard: some 28 classes of two pages are 3.5 MiB, and LRU order is kept per
 /// shard, so a shard should hold several times that.
-pub(super) const SHARD_BYTES_MIN: u64 = 16 << 20;
+const SHARD_BYTES_MIN: u64 = 16 << 20;
+/// Memory of a shard, beyond that, for which it is worth to have one more. Of values of 20 bytes to
+/// 20 KB, all sizes alike, a gigabyte holds 92 % of itself in 8 shards, 90 in 32 and 86 in 64, for
+/// each has a page begun in each class; gets of two workers wait for each other in 8 and hardly in
+/// 32 (`benches/store/scaling.rs`).
+const SHARD_BYTES_WANTED: u64 = 32 << 20;
 /// What memcached adds to key and value when it measures an item against `-I` (PROTOCOL 9.1:
 /// header 48, NUL 1, CR LF 2). The same values fit here as there.
 pub(super) const MEMCACHED_OVERHEAD: u64 = 48 + 1 + 2;
@@ -86,17 +92,19 @@ pub(super) fn chunk_sizes(config: &StoreConfig) -> Vec<u32> {
     sizes
 }
 
-/// Shards for a memory limit and a number of workers: a power of two, 1 for one worker (32 keys
-/// must not mean 32 locks), about four a worker otherwise, but never starved of memory.
+/// Shards for a memory limit and a number of workers: a power of two, and 1 for one worker (32 keys
+/// must not mean 32 locks). With several it is as many as memory allows, up to some a worker: who
+/// waits for a lock waits for its line as well, to come from another core and perhaps from far.
 pub(super) fn shard_count(limit_bytes: u64, threads: usize) -> usize {
-    if threads <= 1 && limit_bytes / PAGE_SIZE as u64 <= PAGES_MAX as u64 {
-        return 1;
-    }
-    let by_memory = (limit_bytes / SHARD_BYTES_MIN).max(1);
-    let by_memory = 1 << by_memory.ilog2();
-    let needed = (limit_bytes / (PAGES_MAX * PAGE_SIZE) as u64 + 1).next_power_of_two();
-    let wanted = (4 * threads).next_power_of_two().min(SHARDS_MAX) as u64;
-    wanted.min(by_memory).max(needed) as usize
+    let up_to = |wanted: usize, least: u64| {
+        let by_memory = 1 << (limit_bytes / least).max(1).ilog2();
+        (wanted.next_power_of_two() as u64).min(by_memory)
+    };
+    let few = up_to((4 * threads).min(SHARDS_FEW), SHARD_BYTES_MIN);
+    let many = up_to((32 * threads).min(SHARDS_MAX), SHARD_BYTES_WANTED);
+    let wanted = if threads <= 1 { 1 } else { few.max(many) };
+    let needed = limit_bytes.div_ceil((PAGES_MAX * PAGE_SIZE) as u64).next_power_of_two();
+    wanted.max(needed) as usize
 }
 
 /// What a limit can be raised to while the store runs.
@@ -162,8 +170,12 @@ mod tests {
         assert_eq!(shard_count(64 << 20, 1), 1);
         assert_eq!(shard_count(64 << 20, 4), 4);
         assert_eq!(shard_count(1 << 20, 4), 1);
-        assert_eq!(shard_count(1 << 30, 4), 16);
+        assert_eq!(shard_count(128 << 20, 64), 8);
+        assert_eq!(shard_count(1 << 30, 2), 32);
+        assert_eq!(shard_count(1 << 30, 4), 32);
+        assert_eq!(shard_count(1 << 30, 64), 64);
+        assert_eq!(shard_count(16 << 30, 2), 64);
         assert_eq!(shard_count(64 << 30, 1), 4);
-        assert_eq!(shard_count(1 << 40, 64), 64);
+        assert_eq!(shard_count(1 << 40, 64), 256);
     }
 }

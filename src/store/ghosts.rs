@@ -10,7 +10,7 @@
 use std::io;
 
 use super::KeyHash;
-use crate::sys::memory::LazyWords;
+use crate::sys::lazy::LazyWords;
 
 /// Words of a bucket.
 const WORDS: usize = 4;
@@ -32,13 +32,13 @@ pub(super) struct Ghosts {
 }
 
 impl Ghosts {
-    /// None yet; room for those of `items_max` items.
+    /// None yet; room for those of `items_max` items of the shard of this number.
     ///
     /// # Errors
     /// The kernel's, when it will not reserve address space.
-    pub(super) fn new(items_max: usize) -> io::Result<Ghosts> {
+    pub(super) fn new(items_max: usize, number: usize) -> io::Result<Ghosts> {
         let buckets_max = (items_max / ITEMS_PER_BUCKET).max(1).next_power_of_two();
-        let words = LazyWords::new(buckets_max * WORDS)?;
+        let words = LazyWords::new(buckets_max * WORDS, number)?;
         Ok(Ghosts { words, buckets_max, buckets: 0, tags: 0 })
     }
     /// Bytes in use.
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn what_was_evicted_is_known_once() {
-        let mut ghosts = Ghosts::new(1000).unwrap();
+        let mut ghosts = Ghosts::new(1000, 1).unwrap();
         assert!(!ghosts.take(hash(1)));
         ghosts.insert(hash(1), 1000);
         ghosts.insert(hash(2), 1000);
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn the_oldest_go_first_and_their_number_follows_the_items() {
-        let mut ghosts = Ghosts::new(100_000).unwrap();
+        let mut ghosts = Ghosts::new(100_000, 0).unwrap();
         let items = 2400;
         let all = if cfg!(miri) { 3000 } else { 30_000 };
         (0..all).for_each(|n| ghosts.insert(hash(n), items));
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn more_items_mean_more_ghosts_up_to_what_was_reserved() {
-        let mut ghosts = Ghosts::new(1200).unwrap();
+        let mut ghosts = Ghosts::new(1200, 2).unwrap();
         ghosts.insert(hash(1), 1);
         assert_eq!(ghosts.bytes(), 16);
         ghosts.insert(hash(2), 1_000_000);

@@ -59,6 +59,23 @@ mod tests {
         assert!(begin.is_multiple_of(64) && end <= begin + 64, "lock at {begin}, hits to {end}");
     }
 
+    /// What a lookup reads of a shard begins in four lines: there may be many shards, and a line
+    /// that is not in the first cache is waited for.
+    #[test]
+    fn what_every_verb_needs_is_in_few_cache_lines() {
+        let store = store();
+        let shard = store.slots[0].lock();
+        let begin = &raw const store.slots[0].shard as usize;
+        let line = |address: usize| (address - begin) / 64;
+        let verbs = [&raw const shard.flush as usize, &raw const shard.cas_count as usize];
+        assert_eq!(verbs.map(line), [0, 1]);
+        let flags = [&raw const shard.observed as usize, &raw const shard.settings.flat as usize];
+        assert_eq!(flags.map(line), [1, 1]);
+        for begins in [&raw const shard.slabs as usize, &raw const shard.index as usize] {
+            assert!(begins.is_multiple_of(64), "{begins:#x}");
+        }
+    }
+
     #[test]
     fn all_hits_are_counted_whatever_their_order() {
         let store = store();

@@ -1,25 +1,35 @@
 //! hash → ItemId: an array of 64-byte buckets that grows one bucket at a time.
 //!
-//! A bucket is sixteen words: twelve one-byte tags (words 0..3), the link to an overflow bucket
-//! (word 3, 0: none), twelve ids (words 4..16, 0: empty). One cache line decides nearly every
-//! lookup; a miss rarely touches an item. Growth is linear hashing: bucket `split` is divided in
-//! two, `split` moves on, and when it has passed every bucket of a level the level doubles. When
-//! few items are left the last bucket is folded back into the one it came from, and so on.
+//! A bucket is a cache line of eight words: twelve tags of a byte each, then the link to an
+//! overflow bucket (the upper half of word 1, 0: none), then twelve ids, two to a word (0: empty).
+//! One line decides nearly every lookup; a miss rarely touches an item. Growth is linear hashing:
+//! bucket `split` is divided in two, `split` moves on, and when it has passed every bucket of a
+//! level the level doubles. When few items are left the last bucket is folded back into the one it
+//! came from, and so on.
 //!
 //! Invariants: a tag is 0 exactly where its id is 0; an id stands in the bucket its hash names;
 //! every bucket behind the first of a chain holds at least one id; `split <= mask`.
+//!
+//! The buckets may be read by anybody at any time ([`likely`]), and so are written word by word; of
+//! what is read without the shard's lock nothing is certain.
 
 use std::io;
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::KeyHash;
 use super::item::ItemId;
 use crate::sys::cpu::{equal_bytes, prefetch};
-use crate::sys::memory::{BASE_PAGE_MAX, HUGE_PAGE, LazyWords, Part};
+use crate::sys::lazy::{LazyLines, Line};
+use crate::sys::memory::{HUGE_PAGE, Part};
 
-/// Words of a bucket.
-const WORDS: usize = 16;
+/// Bytes of a bucket.
+const BUCKET_SIZE: usize = size_of::<Line>();
 /// Ids of a bucket.
 const SLOTS: usize = 12;
+/// A bit for each of them.
+const ALL_SLOTS: u32 = (1 << SLOTS) - 1;
+/// The word of a bucket in which its ids begin.
+const IDS: usize = 2;
 /// Items per bucket, on average, beyond which a bucket is split: at 8 of 12 few buckets overflow
 /// even just before they are split, and an item costs 8 bytes.
 const LOAD: usize = 8;
@@ -33,9 +43,8 @@ const LOAD_BEGUN: usize = 11;
 const LOAD_MIN: usize = 4;
 /// Buckets whose memory is given back at a time: a quarter of a megabyte.
 const RELEASE: usize = 4096;
-const _: () = assert!((RELEASE * WORDS * 4).is_multiple_of(BASE_PAGE_MAX));
 /// Buckets of a huge page.
-const PER_HUGE: usize = HUGE_PAGE / (WORDS * 4);
+const PER_HUGE: usize = HUGE_PAGE / BUCKET_SIZE;
 /// Buckets from which on huge pages may be worth it: behind 4 MiB, what the last one has too much
 /// is less than half of what there is.
 const HUGE_FROM: usize = 2 * PER_HUGE;
@@ -63,12 +72,21 @@ impl IndexShape {
         let bucket = if bucket < self.split { low & (self.mask << 1 | 1) } else { bucket };
         bucket as usize
     }
+    /// In one word.
+    pub(super) fn to_bits(self) -> u64 {
+        u64::from(self.mask) << 32 | u64::from(self.split)
+    }
+    /// What `to_bits` made of it.
+    pub(super) fn from_bits(bits: u64) -> IndexShape {
+        IndexShape { mask: (bits >> 32) as u32, split: bits as u32 }
+    }
 }
 
-/// The index of one shard.
+/// The index of one shard. In this order, for every verb needs what stands first.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Index {
-    words: LazyWords,
+    buckets: LazyLines,
     /// Buckets there may ever be; behind them lie the overflow buckets.
     buckets_max: usize,
     shape: IndexShape,
@@ -98,9 +116,68 @@ fn tag(hash: KeyHash) -> u8 {
 
 /// Bit `i` is set where tag `i` of the bucket is `tag`.
 #[inline]
-fn matches(bucket: &[u32; WORDS], tag: u8) -> u32 {
-    let &[a, b, c, link, ..] = bucket;
-    equal_bytes([a, b, c, link], tag) & ((1 << SLOTS) - 1)
+fn matches(bucket: &Line, tag: u8) -> u32 {
+    equal_bytes([bucket[0].load(Relaxed), bucket[1].load(Relaxed)], tag) & ALL_SLOTS
+}
+/// Bit `i` is set where a slot is empty.
+#[inline]
+fn vacant(bucket: &Line) -> u32 {
+    matches(bucket, 0)
+}
+/// The id in a slot.
+#[inline]
+fn id_in(bucket: &Line, slot: usize) -> Option<ItemId> {
+    ItemId::from_bits(half(bucket, IDS * 2 + slot))
+}
+/// The `n`th half of a bucket's words.
+#[inline]
+fn half(bucket: &Line, n: usize) -> u32 {
+    (bucket[n / 2].load(Relaxed) >> (n % 2 * 32)) as u32
+}
+#[inline]
+fn set_half(bucket: &Line, n: usize, to: u32) {
+    set_bits(bucket, n / 2, u64::from(u32::MAX) << (n % 2 * 32), u64::from(to) << (n % 2 * 32));
+}
+/// Set the bits of a mask in a word. Only whoever holds the shard's lock writes, so that nothing
+/// can come between.
+#[inline]
+fn set_bits(bucket: &Line, word: usize, mask: u64, to: u64) {
+    let old = bucket[word].load(Relaxed);
+    bucket[word].store(old & !mask | to, Relaxed);
+}
+/// Half of a bucket's words that is its link.
+const LINK: usize = 3;
+/// Tag and id of a slot.
+#[inline]
+fn read(bucket: &Line, slot: usize) -> (u8, Option<ItemId>) {
+    ((bucket[slot / 8].load(Relaxed) >> (slot % 8 * 8)) as u8, id_in(bucket, slot))
+}
+#[inline]
+fn write(bucket: &Line, slot: usize, tag: u8, id: Option<ItemId>) {
+    set_half(bucket, IDS * 2 + slot, id.map_or(0, ItemId::bits));
+    let shift = slot % 8 * 8;
+    set_bits(bucket, slot / 8, 0xff << shift, u64::from(tag) << shift);
+}
+/// The ids of a bucket.
+fn ids(bucket: &Line) -> impl Iterator<Item = ItemId> {
+    (0..SLOTS).filter_map(|slot| id_in(bucket, slot))
+}
+
+/// The first item whose tag fits in the bucket of its hash: nearly always the one, good enough for
+/// a prefetch. May be asked at any time.
+#[inline]
+pub(super) fn likely(buckets: &[Line], shape: IndexShape, hash: KeyHash) -> Option<ItemId> {
+    let bucket = buckets.get(shape.bucket(hash))?;
+    let found = matches(bucket, tag(hash));
+    if found == 0 {
+        return None;
+    }
+    id_in(bucket, found.trailing_zeros() as usize)
+}
+/// Bring a hash's bucket closer.
+#[inline]
+pub(super) fn prefetch_bucket(buckets: &[Line], shape: IndexShape, hash: KeyHash) {
+    prefetch(buckets.as_ptr() as usize + shape.bucket(hash) * BUCKET_SIZE);
 }
 
 /// See [`Index::candidates`].
@@ -121,7 +198,7 @@ impl Iterator for Candidates<'_> {
             while self.found != 0 {
                 let slot = self.found.trailing_zeros() as usize;
                 self.found &= self.found - 1;
-                if let Some(id) = ItemId::from_bits(self.index.bucket(self.at)[4 + slot]) {
+                if let Some(id) = id_in(self.index.bucket(self.at), slot) {
                     return Some(id);
                 }
             }
@@ -132,13 +209,14 @@ impl Iterator for Candidates<'_> {
 }
 
 impl Index {
-    /// An index for at most `items_max` items that begins with `2^level` buckets.
-    pub(super) fn new(items_max: usize, level: u32) -> io::Result<Index> {
+    /// An index for at most `items_max` items that begins with `2^level` buckets, of the shard of
+    /// this number.
+    pub(super) fn new(items_max: usize, level: u32, number: usize) -> io::Result<Index> {
         let buckets_max = (items_max / LOAD + 1).next_power_of_two().max(1 << level);
         let overflow_max = buckets_max / 2 + 64;
-        let words = LazyWords::new((buckets_max + overflow_max) * WORDS)?;
+        let buckets = LazyLines::new(buckets_max + overflow_max, number)?;
         Ok(Index {
-            words,
+            buckets,
             buckets_max,
             shape: IndexShape { mask: ((1u64 << level) - 1) as u32, split: 0 },
             items: 0,
@@ -158,9 +236,9 @@ impl Index {
     pub(super) fn shape(&self) -> IndexShape {
         self.shape
     }
-    /// The address of bucket 0; never changes.
-    pub(super) fn address(&self) -> usize {
-        self.words.address()
+    /// The buckets, to be read by anybody; always the same.
+    pub(super) fn buckets(&self) -> &LazyLines {
+        &self.buckets
     }
     /// Items in it.
     pub(super) fn len(&self) -> usize {
@@ -168,7 +246,7 @@ impl Index {
     }
     /// Bytes it takes up, room that a huge page has ahead of its buckets included.
     pub(super) fn bytes(&self) -> usize {
-        (self.touched + self.overflow_used) * WORDS * 4
+        (self.touched + self.overflow_used) * BUCKET_SIZE
     }
     /// log2 of the buckets of a full level.
     pub(super) fn level(&self) -> u32 {
@@ -186,20 +264,16 @@ impl Index {
     /// Bring a hash's bucket closer.
     #[inline]
     pub(super) fn prefetch(&self, hash: KeyHash) {
-        prefetch(self.address() + self.home(hash) * WORDS * 4);
+        prefetch_bucket(&self.buckets, self.shape, hash);
     }
     #[inline]
-    fn bucket(&self, at: usize) -> &[u32; WORDS] {
-        &self.words.as_chunks().0[at]
-    }
-    #[inline]
-    fn bucket_mut(&mut self, at: usize) -> &mut [u32; WORDS] {
-        &mut self.words.as_chunks_mut().0[at]
+    fn bucket(&self, at: usize) -> &Line {
+        &self.buckets[at]
     }
     /// The bucket behind `at` in its chain.
     #[inline]
     fn follow(&self, at: usize) -> Option<usize> {
-        match self.bucket(at)[3] {
+        match half(self.bucket(at), LINK) {
             0 => None,
             link => Some(self.buckets_max + link as usize - 1),
         }
@@ -210,17 +284,6 @@ impl Index {
     pub(super) fn candidates(&self, hash: KeyHash) -> Candidates<'_> {
         let (at, tag) = (self.home(hash), tag(hash));
         Candidates { index: self, tag, at, found: matches(self.bucket(at), tag) }
-    }
-
-    /// The first item whose tag fits: nearly always the one, good enough for a prefetch.
-    #[inline]
-    pub(super) fn peek(&self, hash: KeyHash) -> Option<ItemId> {
-        let bucket = self.bucket(self.home(hash));
-        let found = matches(bucket, tag(hash));
-        if found == 0 {
-            return None;
-        }
-        ItemId::from_bits(bucket[4 + found.trailing_zeros() as usize])
     }
 
     /// Add an id under a hash. `false`: no room for an overflow bucket, nothing was added.
@@ -236,8 +299,9 @@ impl Index {
     fn place(&mut self, home: usize, tag: u8, id: ItemId) -> bool {
         let mut at = home;
         for bucket in 1..=CHAIN_MAX {
-            if let Some(slot) = self.bucket(at)[4..].iter().position(|&word| word == 0) {
-                self.write(at, slot, tag, id.bits());
+            let vacant = vacant(self.bucket(at));
+            if vacant != 0 {
+                write(self.bucket(at), vacant.trailing_zeros() as usize, tag, Some(id));
                 return true;
             }
             at = match self.follow(at) {
@@ -245,7 +309,7 @@ impl Index {
                 None if bucket == CHAIN_MAX => return false,
                 None => match self.take_overflow() {
                     Some(link) => {
-                        self.bucket_mut(at)[3] = link;
+                        set_half(self.bucket(at), LINK, link);
                         self.buckets_max + link as usize - 1
                     }
                     None => return false,
@@ -255,28 +319,12 @@ impl Index {
         false
     }
 
-    #[inline]
-    fn write(&mut self, at: usize, slot: usize, tag: u8, id: u32) {
-        let bucket = self.bucket_mut(at);
-        bucket[4 + slot] = id;
-        let shift = slot % 4 * 8;
-        let word = &mut bucket[slot / 4];
-        *word = *word & !(0xff << shift) | u32::from(tag) << shift;
-    }
-
-    /// Tag and id of a slot.
-    #[inline]
-    fn read(&self, at: usize, slot: usize) -> (u8, u32) {
-        let bucket = self.bucket(at);
-        ((bucket[slot / 4] >> (slot % 4 * 8)) as u8, bucket[4 + slot])
-    }
-
     fn take_overflow(&mut self) -> Option<u32> {
         let link = if self.overflow_free != 0 {
             let link = self.overflow_free;
             let at = self.buckets_max + link as usize - 1;
-            self.overflow_free = self.bucket(at)[3];
-            *self.bucket_mut(at) = [0; WORDS];
+            self.overflow_free = half(self.bucket(at), LINK);
+            self.wipe(at);
             link
         } else if self.overflow_used < self.overflow_max {
             self.overflow_used += 1;
@@ -292,9 +340,13 @@ impl Index {
     fn locate(&self, hash: KeyHash, id: ItemId) -> Option<(usize, usize)> {
         let mut at = self.home(hash);
         loop {
-            let ids = &self.bucket(at)[4..];
-            if let Some(slot) = ids.iter().position(|&word| word == id.bits()) {
-                return Some((at, slot));
+            let mut found = matches(self.bucket(at), tag(hash));
+            while found != 0 {
+                let slot = found.trailing_zeros() as usize;
+                if id_in(self.bucket(at), slot) == Some(id) {
+                    return Some((at, slot));
+                }
+                found &= found - 1;
             }
             at = self.follow(at)?;
         }
@@ -303,7 +355,7 @@ impl Index {
     /// Put `new` in the place of `old`.
     pub(super) fn replace(&mut self, hash: KeyHash, old: ItemId, new: ItemId) {
         let (at, slot) = self.locate(hash, old).expect("the replaced id is in the index");
-        self.bucket_mut(at)[4 + slot] = new.bits();
+        set_half(self.bucket(at), IDS * 2 + slot, new.bits());
     }
 
     /// Take an id out.
@@ -312,16 +364,16 @@ impl Index {
         self.items -= 1;
         let home = self.home(hash);
         let Some((before, last)) = self.last_of_chain(home) else {
-            self.write(at, slot, 0, 0);
+            write(self.bucket(at), slot, 0, None);
             return;
         };
         // Fill the hole from the end of the chain, so that chains shrink as they empty.
-        let filler = (0..SLOTS).rfind(|&s| self.bucket(last)[4 + s] != 0);
-        let filler = filler.expect("a bucket in a chain is not empty");
-        let (tag, moved) = self.read(last, filler);
-        self.write(at, slot, tag, moved);
-        self.write(last, filler, 0, 0);
-        if self.bucket(last)[4..].iter().all(|&word| word == 0) {
+        let filler = (ALL_SLOTS & !vacant(self.bucket(last))).checked_ilog2();
+        let filler = filler.expect("a bucket in a chain is not empty") as usize;
+        let (tag, moved) = read(self.bucket(last), filler);
+        write(self.bucket(at), slot, tag, moved);
+        write(self.bucket(last), filler, 0, None);
+        if vacant(self.bucket(last)) == ALL_SLOTS {
             self.free_overflow(before, last);
         }
     }
@@ -337,9 +389,8 @@ impl Index {
     }
 
     fn free_overflow(&mut self, before: usize, last: usize) {
-        self.bucket_mut(before)[3] = 0;
-        let free = self.overflow_free;
-        self.bucket_mut(last)[3] = free;
+        set_half(self.bucket(before), LINK, 0);
+        set_half(self.bucket(last), LINK, self.overflow_free);
         self.overflow_free = (last - self.buckets_max) as u32 + 1;
         self.overflow_live -= 1;
     }
@@ -355,11 +406,7 @@ impl Index {
         let split = low & self.shape.mask < self.shape.split;
         let mut at = Some(home);
         while let Some(bucket) = at {
-            for &word in &self.bucket(bucket)[4..] {
-                if let Some(id) = ItemId::from_bits(word) {
-                    visit(id);
-                }
-            }
+            ids(self.bucket(bucket)).for_each(&mut visit);
             at = self.follow(bucket);
         }
         position + (1 << (32 - self.level() - u32::from(split)))
@@ -378,13 +425,16 @@ impl Index {
     /// before long, if it is worth a huge page.
     pub(super) fn nears_huge_page(&self) -> bool {
         let next = self.homes() + PER_HUGE / AHEAD;
-        next.is_multiple_of(PER_HUGE) && (HUGE_FROM..self.buckets_max).contains(&next)
+        self.begins_huge_page(next) && (HUGE_FROM..self.buckets_max).contains(&next)
+    }
+    fn begins_huge_page(&self, bucket: usize) -> bool {
+        (self.buckets.lead() / BUCKET_SIZE + bucket).is_multiple_of(PER_HUGE)
     }
     /// The huge page that is near, to be prepared.
     pub(super) fn huge_page_ahead(&mut self) -> Part {
         let next = self.homes() + PER_HUGE / AHEAD;
         self.touched = next + PER_HUGE;
-        let part = self.words.part(next * WORDS, PER_HUGE * WORDS);
+        let part = self.buckets.part(next, PER_HUGE);
         self.ahead = Some(part.clone());
         part
     }
@@ -392,7 +442,7 @@ impl Index {
     /// to wait for all of that, and to be a little fuller for a while costs next to nothing.
     pub(super) fn waits_for_memory(&self) -> bool {
         let homes = self.homes();
-        if !homes.is_multiple_of(PER_HUGE) {
+        if !self.begins_huge_page(homes) {
             return false;
         }
         let Some(ahead) = &self.ahead else { return false };
@@ -433,8 +483,8 @@ impl Index {
         let mut at = Some(home);
         while let Some(bucket) = at {
             for slot in 0..SLOTS {
-                let (tag, word) = self.read(bucket, slot);
-                if let Some(id) = ItemId::from_bits(word) {
+                let (tag, id) = read(self.bucket(bucket), slot);
+                if let Some(id) = id {
                     visit(id);
                     chain.push((tag, id));
                 }
@@ -444,8 +494,12 @@ impl Index {
         while let Some((before, last)) = self.last_of_chain(home) {
             self.free_overflow(before, last);
         }
-        *self.bucket_mut(home) = [0; WORDS];
+        self.wipe(home);
         chain
+    }
+    /// Empty a bucket, and cut off what is behind it.
+    fn wipe(&self, at: usize) {
+        self.bucket(at).iter().for_each(|word| word.store(0, Relaxed));
     }
 
     /// Fewer items than so many buckets are for: the last one wants to be folded.
@@ -488,7 +542,7 @@ impl Index {
             if let Some(ahead) = self.ahead.take() {
                 ahead.call_off(); // or it would be there again, and count for nothing
             }
-            self.words.release(from * WORDS..to * WORDS);
+            self.buckets.release(from..to);
             self.touched = from;
         }
     }
@@ -504,15 +558,15 @@ impl Index {
             let mut at = Some(home);
             while let Some(bucket) = at {
                 for slot in 0..SLOTS {
-                    let (tag, word) = self.read(bucket, slot);
-                    assert_eq!(word == 0, tag == 0, "index: an empty slot has no tag");
-                    if let Some(id) = ItemId::from_bits(word) {
+                    let (tag, id) = read(self.bucket(bucket), slot);
+                    assert_eq!(id.is_none(), tag == 0, "index: an empty slot has no tag");
+                    if let Some(id) = id {
                         visit(home, tag, id);
                     }
                 }
                 at = self.follow(bucket);
                 assert!(
-                    bucket == home || self.bucket(bucket)[4..].iter().any(|&w| w != 0),
+                    bucket == home || vacant(self.bucket(bucket)) != ALL_SLOTS,
                     "index: no overflow bucket is empty"
                 );
             }

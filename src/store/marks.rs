@@ -176,7 +176,7 @@ impl Shard {
     ) -> Deleted {
         if let Some(flags) = keep.empty {
             // Read before it is replaced: what is told is what goes.
-            let gone = (!keep.invalidate && self.journal.observed).then(|| self.deletion(id));
+            let gone = (!keep.invalidate && self.observed).then(|| self.deletion(id));
             let Some(emptied) = self.empty_item(id, hash, flags, keep, now) else {
                 return Deleted::OutOfMemory;
             };

@@ -22,6 +22,7 @@ mod dump;
 mod evacuation;
 mod events;
 mod expiry;
+mod foresight;
 mod geometry;
 mod ghosts;
 mod hash;
@@ -56,7 +57,6 @@ mod upload;
 use std::io;
 
 use crate::sync::{Arc, AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering};
-use crate::sys::cpu::prefetch;
 use crate::sys::memory::Backing;
 
 pub use arena::Lease;
@@ -66,13 +66,15 @@ pub use counts::{ClassStats, VerbMisses};
 pub use direct::{PinRead, SLICES_MAX};
 pub use dump::{Dump, DumpedItem};
 pub use events::{Event, Found};
+pub use foresight::{BUCKETS_AHEAD, ITEMS_AHEAD, PREFETCHED};
+use foresight::{Foresight, PageTable};
 use geometry::PAGE_SIZE;
 use ghosts::Ghosts;
 pub use hash::KeyHash;
 use hash::KeyHasher;
 #[cfg(feature = "debug-commands")]
 pub use holds::Held;
-use index::{Index, IndexShape};
+use index::Index;
 use item::ItemId;
 use moves::Moves;
 pub use moves::Reassigned;
@@ -85,7 +87,6 @@ use pages::PagePool;
 pub use pin::HoldKind;
 pub use session::Session;
 use shard::{Parts, Shard};
-pub use slab::{BUCKETS_AHEAD, ITEMS_AHEAD, PREFETCHED};
 pub use spent::{ClassSpent, Spent};
 pub use stats::StoreStats;
 
@@ -248,23 +249,16 @@ impl Budget {
 #[repr(align(128))]
 struct Slot {
     shard: Mutex<Shard>,
-    /// Where the index lies: constant.
-    index: usize,
-    /// Its shape when last changed, mask and split: good enough for a prefetch.
-    shape: AtomicU64,
+    foresight: Foresight,
 }
 
-/// What requests write that others read: a shard's lock, and its shape beside it. Two such are
-/// never nearer than processors fetch, which is two lines at a time.
+/// What requests write that others read: a shard's lock. Two such are never nearer than processors
+/// fetch, which is two lines at a time.
 const _: () = assert!(align_of::<Slot>() == 128 && size_of::<Slot>().is_multiple_of(128));
 
 impl Slot {
     fn publish(&self, shard: &Shard) {
-        let shape = shard.index.shape();
-        let packed = u64::from(shape.mask) << 32 | u64::from(shape.split);
-        if self.shape.load(Ordering::Relaxed) != packed {
-            self.shape.store(packed, Ordering::Relaxed);
-        }
+        self.foresight.publish(shard.index.shape());
     }
 }
 
@@ -319,9 +313,10 @@ impl Store {
         // One value at least must be readable to its end.
         let pinned_dead = Budget::new((config.limit_bytes / 8).max(config.item_size_max));
         let slot = |number: usize| -> io::Result<Slot> {
-            let index = Index::new(items_max as usize, level)?;
-            let ghosts = Ghosts::new(items_max as usize)?;
-            let address = index.address();
+            let index = Index::new(items_max as usize, level, number)?;
+            let ghosts = Ghosts::new(items_max as usize, number)?;
+            let table = PageTable::new((limit_bytes_max / PAGE_SIZE as u64) as usize, number)?;
+            let foresight = Foresight::new(&index, table.clone());
             let shard = Shard::new(Parts {
                 settings: settings.clone(),
                 hasher: hasher.clone(),
@@ -329,12 +324,11 @@ impl Store {
                 in_flight: in_flight.clone(),
                 pinned_dead: pinned_dead.clone(),
                 index,
+                table,
                 ghosts,
                 number: (number as u64, bits),
             });
-            let slot = Slot { index: address, shape: AtomicU64::new(0), shard: Mutex::new(shard) };
-            slot.publish(&slot.lock());
-            Ok(slot)
+            Ok(Slot { shard: Mutex::new(shard), foresight })
         };
         let slots = (0..shards).map(slot).collect::<io::Result<Box<[Slot]>>>()?;
         Ok(Store {
@@ -374,10 +368,13 @@ impl Store {
     /// Bring a key's index bucket into the cache; takes no lock.
     #[inline]
     pub fn prefetch_bucket(&self, hash: KeyHash) {
-        let slot = &self.slots[self.slot(hash)];
-        let packed = slot.shape.load(Ordering::Relaxed);
-        let shape = IndexShape { mask: (packed >> 32) as u32, split: packed as u32 };
-        prefetch(slot.index + shape.bucket(hash) * 64);
+        self.slots[self.slot(hash)].foresight.prefetch_bucket(hash);
+    }
+    /// Bring the likely item's front into the cache, by a peek at the bucket; with `values`, more
+    /// of it, which pays if it is going to be read. Takes no lock.
+    #[inline]
+    pub fn prefetch_item(&self, hash: KeyHash, values: bool) {
+        self.slots[self.slot(hash)].foresight.prefetch_item(hash, values);
     }
     /// A visit: verbs run through it, each under its shard's lock. With one shard the lock is
     /// kept for the whole visit, so make visits short (one batch) and do no IO during one.

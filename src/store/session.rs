@@ -40,17 +40,17 @@ impl Seen {
     #[inline(always)]
     fn run<R>(&mut self, shard: &mut Shard, verb: impl FnOnce(&mut Shard) -> R) -> R {
         if self.on {
-            shard.journal.observed = true;
+            shard.observed = true;
         }
         let result = verb(shard);
         if self.on {
+            shard.observed = false;
             self.take(&mut shard.journal);
         }
         result
     }
     #[cold]
     fn take(&mut self, journal: &mut Journal) {
-        journal.observed = false;
         self.lost += journal.drain_to(&mut self.events);
     }
 }
@@ -91,18 +91,6 @@ impl<'a> Session<'a> {
             store.slots[number].publish(&guard);
         }
         result
-    }
-
-    /// Bring the likely item's front into the cache, by a peek at the bucket; with `values`, more
-    /// of it, which pays if it is going to be read.
-    #[inline]
-    pub fn prefetch_item(&mut self, hash: KeyHash, values: bool) {
-        let store = self.store;
-        if store.slots.len() == 1 {
-            lock_once(store, &mut self.guard, &mut self.locked_at).prefetch(hash, values);
-        } else {
-            store.slots[store.slot(hash)].lock().prefetch(hash, values);
-        }
     }
 
     /// Look a key up; `touch` also moves its deadline. Counts the get (or touch) and its outcome.
@@ -201,7 +189,7 @@ impl<'a> Session<'a> {
         // Or others were quicker each time.
         if stored == Stored::OutOfMemory {
             let at_once = |shard: &mut Shard, number| {
-                shard.journal.observed = false;
+                shard.observed = false;
                 shard.at_once(|shard| set(shard, number))
             };
             stored = self.with(args.hash, at_once);
@@ -238,7 +226,7 @@ impl<'a> Session<'a> {
             }
             let for_want_of_pages;
             (result, for_want_of_pages) = self.with(hash, |shard, number| {
-                (shard.journal.observed, shard.needy) = (false, None);
+                (shard.observed, shard.needy) = (false, None);
                 (verb(shard, number), shard.needy.is_some())
             });
             if !for_want_of_pages {
@@ -427,17 +415,11 @@ impl Drop for Session<'_> {
 }
 
 impl Shard {
-    #[inline]
-    fn prefetch(&self, hash: KeyHash, values: bool) {
-        if let Some(id) = self.index.peek(hash) {
-            self.slabs.prefetch(id, values);
-        }
-    }
     /// `set`, told to an observer, who learns later of what may still come right.
     #[inline]
     fn set_noted(&mut self, args: &SetArgs<'_>, value: &[u8], now: Seconds) -> Stored {
         let stored = self.set(args, value, now);
-        if self.journal.observed && !stored.is_refused() {
+        if self.observed && !stored.is_refused() {
             self.note_store(args, value.len(), stored, now);
         }
         stored
@@ -456,7 +438,7 @@ impl Shard {
             Stored::OutOfMemory => self.count_no_memory(args, len),
             _ => {}
         }
-        if self.journal.observed {
+        if self.observed {
             self.note_store(args, len, stored, now);
         }
         if !stored.is_refused() {

@@ -11,6 +11,7 @@ use super::Stored;
 use super::counts::{Counts, Hits};
 use super::evacuation::Clearing;
 use super::events::Journal;
+use super::foresight::PageTable;
 use super::ghosts::Ghosts;
 use super::hash::{KeyHash, KeyHasher};
 use super::index::Index;
@@ -40,35 +41,44 @@ pub(super) struct Parts {
     /// Bytes of unlinked values that only pins keep, of all shards.
     pub(super) pinned_dead: Budget,
     pub(super) index: Index,
+    pub(super) table: PageTable,
     pub(super) ghosts: Ghosts,
     /// Its number, and how many bits number the shards.
     pub(super) number: (u64, u32),
 }
 
-/// One partition of the store. In this order, for what stands first is in the lock's cache line.
+/// One partition of the store. In this order, so that what every verb needs of it is in four cache
+/// lines: the first two (the lock's is the first), and those in which slabs and index begin.
 #[derive(Debug)]
 #[repr(C)]
 pub struct Shard {
     /// Part of `counts`.
     pub(super) hits: Hits,
-    pub(super) settings: Settings,
-    pub(super) hasher: KeyHasher,
-    pub(super) pool: PagePool,
-    /// Bytes of unfinished uploads, of all shards.
-    pub(super) in_flight: Budget,
-    /// Bytes of unlinked values that only pins keep, of all shards.
-    pub(super) dead_pins: Budget,
-    pub(super) index: Index,
-    pub(super) slabs: Slabs,
-    pub(super) lru: Vec<Lru>,
-    pub(super) counts: Counts,
+    pub(super) flush: Flush,
     /// Its own, and how many bits number the shards.
     pub(super) number: (u64, u32),
     /// Stores so far; an item keeps the count of its own.
     pub(super) cas_count: u64,
-    pub(super) flush: Flush,
     /// An item that is being worked on: no allocation may evict or move it.
     pub(super) held: Option<ItemId>,
+    /// Items stored, removed or moved since the lock was taken, as far as one visit is concerned.
+    /// Where there is more than one shard: since memory was last looked for.
+    pub(super) toil: u32,
+    /// Verbs that find no page at once are run again (`clearing.rs`).
+    pub(super) patient: bool,
+    /// The verb being run is observed: it writes to the journal.
+    pub(super) observed: bool,
+    pub(super) settings: Settings,
+    pub(super) pool: PagePool,
+    /// Bytes of unfinished uploads, of all shards.
+    pub(super) in_flight: Budget,
+    pub(super) slabs: Slabs,
+    /// Bytes of unlinked values that only pins keep, of all shards.
+    pub(super) dead_pins: Budget,
+    pub(super) index: Index,
+    pub(super) hasher: KeyHasher,
+    pub(super) lru: Vec<Lru>,
+    pub(super) counts: Counts,
     pub(super) pins: Table<Pin>,
     pub(super) uploads: Table<Upload>,
     /// Items that `debugitem` holds.
@@ -87,14 +97,9 @@ pub struct Shard {
     pub(super) clearing: Option<Clearing>,
     /// The class that last needed one.
     pub(super) needy: Option<ClassId>,
-    /// Items stored, removed or moved since the lock was taken, as far as one visit is concerned.
-    /// Where there is more than one shard: since memory was last looked for.
-    pub(super) toil: u32,
-    /// The most that this ever was when the lock was let go.
+    /// The most that `toil` ever was when the lock was let go.
     #[cfg(test)]
     pub(super) toil_max: u32,
-    /// Verbs that find no page at once are run again (`clearing.rs`).
-    pub(super) patient: bool,
     pub(super) ghosts: Ghosts,
     /// Pages' worth of tables that the pool was told of.
     pub(super) tables: usize,
@@ -130,7 +135,7 @@ pub(super) struct Crawl {
 
 impl Shard {
     pub(super) fn new(parts: Parts) -> Shard {
-        let slabs = Slabs::new(&parts.settings.chunk_sizes);
+        let slabs = Slabs::new(&parts.settings.chunk_sizes, parts.table);
         let claims = Claims::new(&parts.settings.chunk_sizes);
         let classes = slabs.len();
         Shard {
@@ -163,6 +168,7 @@ impl Shard {
             #[cfg(test)]
             toil_max: 0,
             patient: true,
+            observed: false,
             ghosts: parts.ghosts,
             tables: 0,
             pinned_dead: 0,
@@ -275,7 +281,7 @@ impl Shard {
     pub(super) fn find_live(&mut self, key: &[u8], hash: KeyHash, now: Seconds) -> Option<ItemId> {
         self.tick(now);
         let found = self.find(key, hash);
-        if self.journal.observed {
+        if self.observed {
             self.note_lookup(key, found, now);
         }
         let id = found?;
@@ -378,7 +384,7 @@ impl Shard {
         }
         let line = self.line(id);
         self.counts.classes[line].delete_hits += 1;
-        if self.journal.observed {
+        if self.observed {
             let gone = self.deletion(id);
             self.journal.push(gone);
         }

@@ -13,9 +13,10 @@ use std::collections::BTreeSet;
 use super::Deadline;
 use super::arena::{Arena, Page};
 use super::expiry::Expiry;
+use super::foresight::PageTable;
 use super::geometry::{DEADLINE_SIZE, ITEM_ALIGN, PAGE_SIZE, PAGES_MAX};
 use super::item::ItemId;
-use crate::sys::cpu::{prefetch, prefetch_far};
+use crate::sys::cpu::prefetch;
 
 /// A slab class, counted from 0 (`stats` counts from 1).
 pub(super) type ClassId = usize;
@@ -50,21 +51,6 @@ struct SlabClass {
     used: usize,
 }
 
-/// Of lookups that are known beforehand, how many ahead an index bucket is prefetched: the item
-/// follows at half the distance, when the bucket has come. Eight cache misses in flight are what
-/// one core keeps going; at some 15 ns a key, eight keys take about as long as one of them.
-pub const BUCKETS_AHEAD: usize = 16;
-/// See [`BUCKETS_AHEAD`].
-pub const ITEMS_AHEAD: usize = BUCKETS_AHEAD / 2;
-
-/// Bytes of a chunk that are always prefetched.
-pub const PREFETCHED: usize = 256;
-
-/// Bytes of a chunk that are prefetched at most: eight of these together take a part of the
-/// smallest caches they are meant for. Of a longer value the rest is left to the hardware, which
-/// has seen a stream begin by then.
-const AHEAD_MAX: usize = 4608;
-
 /// Stands for a class where a number names no page.
 const NO_CLASS: u8 = u8::MAX;
 
@@ -85,27 +71,30 @@ struct PageInfo {
 
 const NO_PAGE: PageInfo = PageInfo { listed: false, closed: false, used: 0, fresh: 0, free: None };
 
-/// All classes and pages of a shard.
+/// All classes and pages of a shard. In this order, for every verb needs what stands first.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Slabs {
     pub(super) arena: Arena,
-    classes: Vec<SlabClass>,
-    pages: Vec<PageInfo>,
     /// The class of each page: apart, since every hit reads one, and these fit the first cache.
     page_classes: Vec<u8>,
-    /// Page numbers below `pages.len()` that hold no page.
-    vacant: Vec<u32>,
     /// By size in units of a deadline's: where an item belongs that may be without its place. Not
     /// for the largest size: such an item would have none later.
     by_size: Box<[Fit]>,
+    classes: Vec<SlabClass>,
+    pages: Vec<PageInfo>,
+    /// Where they lie, for those who have no lock.
+    table: PageTable,
+    /// Page numbers below `pages.len()` that hold no page.
+    vacant: Vec<u32>,
     empty: BTreeSet<u32>,
     /// Which chunks hold what has expired.
     pub(super) expiry: Expiry,
 }
 
 impl Slabs {
-    /// Classes of these chunk sizes, without pages.
-    pub(super) fn new(sizes: &[u32]) -> Slabs {
+    /// Classes of these chunk sizes, without pages, which are going to be in this table.
+    pub(super) fn new(sizes: &[u32], table: PageTable) -> Slabs {
         let mut by_size = Vec::new();
         for (class, &size) in sizes.iter().enumerate() {
             // All but the last have room for a deadline's place.
@@ -123,6 +112,7 @@ impl Slabs {
         };
         Slabs {
             arena: Arena::default(),
+            table,
             classes: sizes.iter().map(class).collect(),
             pages: Vec::new(),
             page_classes: Vec::new(),
@@ -232,6 +222,7 @@ impl Slabs {
             }
             None => return Err(page),
         };
+        self.table.put(number, page.address(), self.classes[class].chunk_size);
         self.arena.put(number, page);
         self.pages[number] = PageInfo { listed: true, ..NO_PAGE };
         self.page_classes[number] = class as u8;
@@ -249,6 +240,7 @@ impl Slabs {
         assert_eq!(info.used, 0, "a page leaves its class empty");
         self.classes[self.page_classes[number] as usize].pages -= 1;
         self.page_classes[number] = NO_CLASS;
+        self.table.take(number);
         self.empty.remove(&(number as u32));
         self.expiry.forget(number);
         self.pages[number] = NO_PAGE;
@@ -321,22 +313,6 @@ impl Slabs {
         let class = &self.classes[class];
         let gives = |page: &PageInfo| page.free.is_some() || page.fresh < class.per_page;
         class.partial.iter().any(|&page| gives(&self.pages[page as usize]))
-    }
-
-    /// Bring the front of a chunk into the cache: its header, key and the value's first lines; with
-    /// `values`, what follows as well.
-    #[inline]
-    pub(super) fn prefetch(&self, id: ItemId, values: bool) {
-        let address = self.arena.address(id);
-        let Some(class) = self.classes.get(self.class_of(id)) else { return };
-        let last = class.chunk_size as usize - 1;
-        // To ask for a line twice is cheaper than to find out whether it is another one.
-        for offset in [0, 64, 128, PREFETCHED - 64] {
-            prefetch(address + last.min(offset));
-        }
-        if values && last > PREFETCHED {
-            prefetch_values(address, last);
-        }
     }
 
     /// Give a chunk back.
@@ -436,14 +412,5 @@ impl Slabs {
         let (count, used) = pages.fold((0, 0), |(n, u), p| (n + 1, u + usize::from(p.used)));
         assert_eq!(count, self.classes[class].pages, "slab: pages of class {class}");
         assert_eq!(used, self.classes[class].used, "slab: chunks used of class {class}");
-    }
-}
-
-/// What stands behind the front of a chunk of `last + 1` bytes. A call, so that those whose values
-/// are short have it not in their way.
-#[inline(never)]
-fn prefetch_values(address: usize, last: usize) {
-    for offset in (PREFETCHED..last.min(AHEAD_MAX)).step_by(64) {
-        prefetch_far(address + offset);
     }
 }

@@ -44,13 +44,13 @@ fn prefetch_to<const FAR: bool>(address: usize) {
 /// Which of sixteen bytes equal `byte`: bit `i` for the `i`th, counted from the lowest of the first
 /// word.
 #[inline(always)]
-pub fn equal_bytes(words: [u32; 4], byte: u8) -> u32 {
+pub fn equal_bytes(words: [u64; 2], byte: u8) -> u32 {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: SSE2 is part of the architecture; nothing but registers is touched.
     unsafe {
-        use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_movemask_epi8, _mm_set_epi32, _mm_set1_epi8};
-        let [a, b, c, d] = words.map(u32::cast_signed);
-        let same = _mm_cmpeq_epi8(_mm_set_epi32(d, c, b, a), _mm_set1_epi8(byte.cast_signed()));
+        use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_movemask_epi8, _mm_set_epi64x, _mm_set1_epi8};
+        let [low, high] = words.map(u64::cast_signed);
+        let same = _mm_cmpeq_epi8(_mm_set_epi64x(high, low), _mm_set1_epi8(byte.cast_signed()));
         _mm_movemask_epi8(same).cast_unsigned()
     }
     #[cfg(not(target_arch = "x86_64"))]
@@ -60,15 +60,15 @@ pub fn equal_bytes(words: [u32; 4], byte: u8) -> u32 {
 /// The same in ordinary registers.
 #[cfg(any(test, not(target_arch = "x86_64")))]
 #[inline]
-fn equal_bytes_portable([a, b, c, d]: [u32; 4], byte: u8) -> u32 {
+fn equal_bytes_portable([low, high]: [u64; 2], byte: u8) -> u32 {
     const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
-    let eight = |low: u32, high: u32| {
-        let x = (u64::from(low) | u64::from(high) << 32) ^ (u64::from(byte) * (u64::MAX / 0xff));
+    let eight = |word: u64| {
+        let x = word ^ (u64::from(byte) * (u64::MAX / 0xff));
         let top_bits = !(((x & LOW) + LOW) | x | LOW);
         // The product gathers them in its highest byte, in order.
         (top_bits >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
     };
-    (eight(a, b) | eight(c, d) << 8) as u32
+    (eight(low) | eight(high) << 8) as u32
 }
 
 /// A count that rises evenly, some ten processor cycles to read; only differences mean something,
@@ -160,8 +160,8 @@ mod tests {
                 let bytes =
                     [other, byte, low, high, 0, 255, byte, 1, byte, other, 2, 0, 9, 8, byte, low];
                 let naive = (0..16).filter(|&i| bytes[i] == byte).fold(0, |mask, i| mask | 1 << i);
-                let word = |n: usize| u32::from_le_bytes(*bytes[4 * n..].first_chunk().unwrap());
-                let words = [word(0), word(1), word(2), word(3)];
+                let word = |n: usize| u64::from_le_bytes(*bytes[8 * n..].first_chunk().unwrap());
+                let words = [word(0), word(1)];
                 assert_eq!(equal_bytes(words, byte), naive, "{byte} in {bytes:?}");
                 assert_eq!(equal_bytes_portable(words, byte), naive, "{byte} in {bytes:?}");
             }

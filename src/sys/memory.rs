@@ -3,7 +3,6 @@
 //! Under miri the allocator stands in for the kernel.
 
 use std::io;
-use std::ops::Range;
 use std::os::fd::RawFd;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -12,12 +11,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 /// Huge pages are this large on x86-64 and (with 4 KiB base pages) on aarch64.
 pub const HUGE_PAGE: usize = 2 << 20;
 
-/// Ordinary pages are never larger than this (aarch64 may be built with so large ones).
-pub const BASE_PAGE_MAX: usize = 64 << 10;
-
-/// Those of x86-64 are never smaller than this.
-#[cfg(all(target_arch = "x86_64", not(miri)))]
-const BASE_PAGE_MIN: usize = 4 << 10;
+/// Ordinary pages are this large on x86-64, and nowhere larger than elsewhere (aarch64 may be built
+/// with so large ones).
+pub const BASE_PAGE: usize = if cfg!(target_arch = "x86_64") { 4 << 10 } else { 64 << 10 };
 
 /// Parts of a region that one call of [`Region::write_parts`] takes at most. With what may stand
 /// before and behind them, no system allows fewer than 1024.
@@ -118,7 +114,7 @@ impl Region {
     #[cfg(target_arch = "x86_64")]
     fn touch(&self, offset: usize, len: usize) {
         let end = self.len.min(offset.saturating_add(len));
-        for at in (offset..end).step_by(BASE_PAGE_MIN) {
+        for at in (offset..end).step_by(BASE_PAGE) {
             // SAFETY: inside the mapping, which `self` keeps. Others may be writing there.
             unsafe { touch(self.base.as_ptr().add(at)) };
         }
@@ -137,14 +133,26 @@ impl Region {
     /// # Safety
     /// The caller has the only access to that part, and expects it zeroed.
     pub unsafe fn release(&self, offset: usize, len: usize) {
+        // SAFETY: that nobody else looks is the caller's promise; inside the region, or
+        // `give_back` would not have come back.
+        unsafe {
+            // Locked memory (-k) cannot be given back: it stays, but it must read as zero.
+            if !self.give_back(offset, len) {
+                self.base.as_ptr().add(offset).write_bytes(0, len);
+            }
+        }
+    }
+    /// The same, but nothing is written: `false` if it was not given back, and so is not zero.
+    ///
+    /// # Safety
+    /// No reference into that part takes it for unchanging, and zero is a value of all that is in
+    /// it.
+    pub unsafe fn give_back(&self, offset: usize, len: usize) -> bool {
         assert!(offset <= self.len && len <= self.len - offset, "release inside the region");
-        // SAFETY: inside the mapping; that nobody else looks is the caller's promise.
+        // SAFETY: inside the mapping; who looks there expects it, as promised.
         unsafe {
             let part = self.base.as_ptr().add(offset);
-            // Locked memory (-k) cannot be given back: it stays, but it must read as zero.
-            if libc::madvise(part.cast(), len, libc::MADV_DONTNEED) != 0 {
-                part.write_bytes(0, len);
-            }
+            libc::madvise(part.cast(), len, libc::MADV_DONTNEED) == 0
         }
     }
 }
@@ -230,6 +238,14 @@ impl Region {
         // SAFETY: in bounds; exclusive by the caller's promise.
         unsafe { self.base.as_ptr().add(offset).write_bytes(0, len) };
     }
+    /// As for the kernel, which here never takes any.
+    ///
+    /// # Safety
+    /// None needed here.
+    pub unsafe fn give_back(&self, offset: usize, len: usize) -> bool {
+        assert!(offset <= self.len && len <= self.len - offset, "release inside the region");
+        false
+    }
 }
 
 #[cfg(miri)]
@@ -288,14 +304,6 @@ impl Region {
     }
 }
 
-/// A zeroed array of 32-bit words that costs memory only where it was written. A slice in all
-/// other respects.
-#[derive(Debug)]
-pub struct LazyWords {
-    region: Arc<Region>,
-    words: usize,
-}
-
 /// Part of a region, for whoever prepares it while others use it, or even give it back: it says
 /// where memory is to be, and gives no access to it.
 #[derive(Debug, Clone)]
@@ -352,117 +360,9 @@ impl Part {
     }
 }
 
-impl LazyWords {
-    /// Reserve room for `words` words, all 0.
-    ///
-    /// # Errors
-    /// As `Region::reserve`.
-    pub fn new(words: usize) -> io::Result<LazyWords> {
-        // A length that wrapped would make a slice longer than its memory.
-        let bytes = words.checked_mul(4).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(LazyWords { region: Arc::new(Region::reserve(bytes, Backing::Lazy)?), words })
-    }
-    /// A range of words, as far as they are there.
-    pub fn part(&self, from: usize, words: usize) -> Part {
-        Part::new(&self.region, from.saturating_mul(4), words.saturating_mul(4))
-    }
-    /// The address of word 0.
-    pub fn address(&self) -> usize {
-        self.region.base.as_ptr() as usize
-    }
-    /// Set a range of words to 0 and give its memory back to the system. Both ends are multiples of
-    /// [`BASE_PAGE_MAX`], for the kernel would round them otherwise.
-    pub fn release(&mut self, words: Range<usize>) {
-        assert!(words.start <= words.end && words.end <= self.words, "words that are there");
-        let (offset, len) = (words.start * 4, words.len() * 4);
-        assert!(offset.is_multiple_of(BASE_PAGE_MAX) && len.is_multiple_of(BASE_PAGE_MAX));
-        // SAFETY: inside the region; `&mut self` is the only access, and zero is a valid word.
-        unsafe { self.region.release(offset, len) };
-    }
-}
-
-impl std::ops::Deref for LazyWords {
-    type Target = [u32];
-    #[inline]
-    fn deref(&self) -> &[u32] {
-        // SAFETY: the region holds at least `words` words, aligned and initialised (zeroed), and
-        // only this value makes references into it.
-        unsafe { std::slice::from_raw_parts(self.region.base.as_ptr().cast(), self.words) }
-    }
-}
-
-impl std::ops::DerefMut for LazyWords {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut [u32] {
-        // SAFETY: as in `deref`, and `&mut self` makes it the only reference.
-        unsafe { std::slice::from_raw_parts_mut(self.region.base.as_ptr().cast(), self.words) }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicBool, AtomicU32};
-
-    #[test]
-    fn words_begin_as_zero_and_keep_what_is_written() {
-        let mut words = LazyWords::new(100_000).unwrap();
-        assert!(words.iter().all(|&w| w == 0));
-        words[99_999] = 7;
-        assert_eq!(words[99_999], 7);
-        assert_eq!(words.len(), 100_000);
-    }
-
-    #[test]
-    fn words_that_are_prepared_stay_as_they_are() {
-        let half = if cfg!(miri) { 1 << 14 } else { HUGE_PAGE / 4 };
-        let mut words = LazyWords::new(2 * half).unwrap();
-        let part = words.part(half, half);
-        let behind = words.part(words.len() - 1, 100);
-        assert_eq!((part.len, behind.len), (4 * half, 4));
-        std::thread::scope(|scope| {
-            scope.spawn(move || {
-                part.advise_huge();
-                part.populate();
-            });
-            words[half] = 7;
-        });
-        assert_eq!(words.iter().filter(|&&word| word != 0).collect::<Vec<_>>(), [&7]);
-    }
-
-    #[test]
-    fn no_write_is_lost_to_who_prepares_the_same_word() {
-        let mut words = LazyWords::new(1).unwrap();
-        let part = words.part(0, 1);
-        let times = if cfg!(miri) { 100 } else { 5_000_000 };
-        let counted = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                while !counted.load(Ordering::Relaxed) {
-                    part.populate();
-                }
-            });
-            // SAFETY: an aligned word, which nobody refers to until the end of this scope.
-            let word = unsafe { AtomicU32::from_ptr(words.as_mut_ptr()) };
-            for _ in 0..times {
-                word.fetch_add(1, Ordering::Relaxed);
-            }
-            counted.store(true, Ordering::Relaxed);
-        });
-        assert_eq!(words[0], times);
-    }
-
-    #[test]
-    fn released_words_are_zero_and_their_neighbours_stay() {
-        let page = BASE_PAGE_MAX / 4;
-        let mut words = LazyWords::new(4 * page).unwrap();
-        words.fill(7);
-        words.release(page..3 * page);
-        assert!(words[page..3 * page].iter().all(|&word| word == 0));
-        assert!(words[..page].iter().chain(&words[3 * page..]).all(|&word| word == 7));
-        words[page] = 8;
-        assert_eq!(words[page], 8);
-    }
 
     #[test]
     fn released_memory_reads_as_zero() {
@@ -519,6 +419,5 @@ mod tests {
         #[cfg(not(miri))]
         assert!(Region::reserve(1 << 60, Backing::Lazy).is_err());
         assert!(Region::reserve(usize::MAX, Backing::Lazy).is_err());
-        assert!(LazyWords::new(usize::MAX / 4 + 2).is_err());
     }
 }

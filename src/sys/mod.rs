@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 pub mod cpu;
+pub mod lazy;
 pub mod memory;
 pub mod process;
 pub mod signal;

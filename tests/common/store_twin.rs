@@ -188,7 +188,7 @@ impl World {
         let hash = self.store.hash(key);
         self.store.prefetch_bucket(hash);
         let mut session = self.store.session();
-        session.prefetch_item(hash, true);
+        self.store.prefetch_item(hash, true);
         let mut value = Vec::new();
         let got = session.get(key, hash, deadline, self.now, |hit| {
             hit.copy_to(&mut value);

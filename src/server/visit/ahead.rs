@@ -1,6 +1,6 @@
 //! Prefetches that run ahead of a visit, over the keys of all connections whose steps are planned.
 
-use crate::store::{BUCKETS_AHEAD, ITEMS_AHEAD, KeyHash, Session, Store};
+use crate::store::{BUCKETS_AHEAD, ITEMS_AHEAD, KeyHash, Store};
 
 /// What was asked for already.
 pub(super) struct Ahead<'v> {
@@ -30,14 +30,14 @@ impl<'v> Ahead<'v> {
 
     /// Step `at` is run next: ask for what those behind it need, mostly one more of each.
     #[inline(always)]
-    pub(super) fn look(&mut self, session: &mut Session<'_>, at: usize) {
+    pub(super) fn look(&mut self, at: usize) {
         let known = self.hashes.len();
         while self.buckets < known.min(at + BUCKETS_AHEAD) {
             self.store.prefetch_bucket(self.hashes[self.buckets]);
             self.buckets += 1;
         }
         while self.items < known.min(at + ITEMS_AHEAD) {
-            session.prefetch_item(self.hashes[self.items], self.long);
+            self.store.prefetch_item(self.hashes[self.items], self.long);
             self.items += 1;
         }
     }

@@ -16,7 +16,7 @@ fn id(n: u32) -> ItemId {
 #[test]
 fn it_agrees_with_a_hash_map_through_growth_and_removal() {
     let rounds = if cfg!(miri) { 300 } else { 30_000 };
-    let mut index = Index::new(rounds as usize, 1).unwrap();
+    let mut index = Index::new(rounds as usize, 1, 0).unwrap();
     let mut model: HashMap<u64, u32> = HashMap::new();
     let by_id = |i: ItemId| hash(u64::from(i.bits() - 8192));
     for n in 0..rounds {
@@ -48,7 +48,7 @@ fn it_agrees_with_a_hash_map_through_growth_and_removal() {
 #[test]
 #[cfg_attr(miri, ignore = "minutes in an interpreter")]
 fn a_full_index_refuses_and_keeps_what_it_has() {
-    let mut index = Index::new(1, 0).unwrap();
+    let mut index = Index::new(1, 0, 0).unwrap();
     let same = KeyHash(0);
     let mut held = 0;
     while index.insert(same, id(held)) {
@@ -76,7 +76,7 @@ fn chains_stay_short_for_keys_that_look_alike() {
     for (seed, name) in names.iter().flat_map(|name| [(0, name), (9, name)]) {
         let hasher = KeyHasher::new(Some(seed));
         let hash_of = |n: u32| hasher.hash(name(n).as_bytes());
-        let mut index = Index::new(count as usize, 2).unwrap();
+        let mut index = Index::new(count as usize, 2, 0).unwrap();
         for n in 0..count {
             assert!(index.insert(hash_of(n), id(n)));
             while index.wants_growth() {
@@ -95,7 +95,7 @@ fn chains_stay_short_for_keys_that_look_alike() {
 #[test]
 fn it_folds_to_what_it_was_and_gives_memory_back() {
     let count: u32 = if cfg!(miri) { 600 } else { 100_000 };
-    let mut index = Index::new(count as usize, 1).unwrap();
+    let mut index = Index::new(count as usize, 1, 0).unwrap();
     let by_id = |i: ItemId| hash(u64::from(i.bits() - 8192));
     for n in 0..count {
         assert!(index.insert(hash(n.into()), id(n)));
@@ -121,7 +121,7 @@ fn it_folds_to_what_it_was_and_gives_memory_back() {
     }
     assert_eq!((index.homes(), index.overflow_live), (2, 0));
     assert!(homes > count as usize / 9);
-    let least = (2 * RELEASE + index.overflow_used) * WORDS * 4;
+    let least = (2 * RELEASE + index.overflow_used) * BUCKET_SIZE;
     assert!(index.bytes() <= least.min(bytes), "{} of {bytes}", index.bytes());
     for n in 0..count {
         assert!(index.insert(hash(n.into()), id(n)), "what was given back can be used again");
@@ -135,12 +135,12 @@ fn it_folds_to_what_it_was_and_gives_memory_back() {
 
 #[test]
 fn replace_changes_the_id_in_place() {
-    let mut index = Index::new(100, 2).unwrap();
+    let mut index = Index::new(100, 2, 0).unwrap();
     assert!(index.insert(hash(1), id(1)));
     index.replace(hash(1), id(1), id(2));
     assert_eq!(index.candidates(hash(1)).next(), Some(id(2)));
-    assert_eq!(index.peek(hash(1)), Some(id(2)));
-    assert_eq!(index.peek(hash(2)), None);
+    assert_eq!(likely(index.buckets(), index.shape(), hash(1)), Some(id(2)));
+    assert_eq!(likely(index.buckets(), index.shape(), hash(2)), None);
 }
 
 /// Growth waits at a huge page that is being prepared: not for ever, and not for one that nobody
@@ -148,20 +148,20 @@ fn replace_changes_the_id_in_place() {
 #[test]
 #[cfg_attr(miri, ignore = "minutes in an interpreter")]
 fn growth_waits_for_a_huge_page_while_it_can() {
-    let at_the_page = || {
-        let mut index = Index::new(1 << 20, 15).unwrap();
+    let at_the_page = |number| {
+        let mut index = Index::new(1 << 20, 15, number).unwrap();
         while !index.nears_huge_page() {
             index.grow(|_| hash(0), |_| 0);
         }
         let part = index.huge_page_ahead();
-        while !index.homes().is_multiple_of(PER_HUGE) {
+        while !index.begins_huge_page(index.homes()) {
             assert!(!index.waits_for_memory());
             index.grow(|_| hash(0), |_| 0);
         }
         assert!(index.waits_for_memory());
         (index, part)
     };
-    let (mut index, part) = at_the_page();
+    let (mut index, part) = at_the_page(0);
     assert!(part.begin() && !part.call_off());
     index.items = index.homes() * LOAD_BEGUN;
     assert!(index.waits_for_memory());
@@ -171,7 +171,7 @@ fn growth_waits_for_a_huge_page_while_it_can() {
     part.end();
     assert!(!index.waits_for_memory(), "it is there");
 
-    let (mut index, part) = at_the_page();
+    let (mut index, part) = at_the_page(5);
     index.items = index.homes() * LOAD_ASKED;
     assert!(index.waits_for_memory());
     index.items += 1;
@@ -182,7 +182,7 @@ fn growth_waits_for_a_huge_page_while_it_can() {
 #[test]
 #[cfg_attr(miri, ignore = "minutes in an interpreter")]
 fn nobody_prepares_what_was_given_back() {
-    let mut index = Index::new(1 << 20, 15).unwrap();
+    let mut index = Index::new(1 << 20, 15, 0).unwrap();
     while !index.nears_huge_page() {
         index.grow(|_| hash(0), |_| 0);
     }

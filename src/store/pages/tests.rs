@@ -139,7 +139,7 @@ fn pages_are_written_while_others_are_provided() {
 
 #[test]
 fn a_part_of_an_index_is_prepared_by_whoever_is_there_for_it() {
-    let words = crate::sys::memory::LazyWords::new(1 << 20).unwrap();
+    let words = crate::sys::lazy::LazyLines::new(1 << 16, 0).unwrap();
     let pool = PagePool::new(1, Backing::Lazy).unwrap();
     pool.prepare(words.part(0, 100));
     assert!(pool.state().parts.is_empty(), "nobody would take it");
