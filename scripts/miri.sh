@@ -12,4 +12,4 @@ fi
 export MIRIFLAGS="${MIRIFLAGS:--Zmiri-disable-isolation}"
 echo "miri: about a quarter of an hour, on one core"
 # One process for all tests: the interpreter takes five seconds to start one.
-cargo +nightly miri test --lib -- -Zunstable-options --report-time store:: sys::memory::
+cargo +nightly miri test --lib -- -Zunstable-options --report-time store:: sys::memory:: sys::lazy::

@@ -99,7 +99,8 @@ impl<'c, 'x> Lookup<'c, 'x> {
         reply: &mut Reply<'_>,
     ) -> Option<PinId> {
         let found = session.get(key, hash, self.touch, self.cx.now, |mut hit| {
-            let (flags, cas) = (hit.flags(), hit.cas());
+            let cas = if reply.shows_cas() { hit.cas() } else { 0 };
+            let flags = hit.flags();
             if let Some(value) = hit.value() {
                 reply.hit_value(key, flags, cas, value);
                 return None;
@@ -135,37 +136,32 @@ impl<'c, 'x> Lookup<'c, 'x> {
     ) -> Next {
         let store = self.cx.store;
         let mut keys = keys.skip_to(client.resume_at);
-        let mut read = || {
-            let key = keys.next()?;
-            let hash = store.hash(key);
-            store.prefetch_bucket(hash);
-            Some(Ahead { key, hash, end: keys.offset() })
-        };
         let mut ring = [Ahead { key: b"", hash: KeyHash::default(), end: 0 }; BUCKETS_AHEAD];
-        let mut known = 0;
-        while known < BUCKETS_AHEAD
-            && let Some(ahead) = read()
-        {
-            ring[known] = ahead;
-            known += 1;
-        }
-        for ahead in &ring[..known.min(ITEMS_AHEAD)] {
-            store.prefetch_item(ahead.hash, false);
-        }
+        // Keys read, and those of them whose items were asked for.
+        let (mut known, mut fetched) = (0, 0);
+        let mut more = true;
         // Of keys that are asked for together, the values are often alike.
         let mut long = false;
         for at in 0.. {
+            // Both loops mostly come to one more key; each stands here once, so that it is inlined.
+            while more && known < at + BUCKETS_AHEAD {
+                let Some(key) = keys.next() else {
+                    more = false;
+                    break;
+                };
+                let hash = store.hash(key);
+                store.prefetch_bucket(hash);
+                ring[known % BUCKETS_AHEAD] = Ahead { key, hash, end: keys.offset() };
+                known += 1;
+            }
+            while fetched < known.min(at + ITEMS_AHEAD) {
+                store.prefetch_item(ring[fetched % BUCKETS_AHEAD].hash, long);
+                fetched += 1;
+            }
             if at == known {
                 break;
             }
             let Ahead { key, hash, end } = ring[at % BUCKETS_AHEAD];
-            if let Some(ahead) = read() {
-                ring[at % BUCKETS_AHEAD] = ahead;
-                known += 1;
-            }
-            if at + ITEMS_AHEAD < known {
-                store.prefetch_item(ring[(at + ITEMS_AHEAD) % BUCKETS_AHEAD].hash, long);
-            }
             if at % KEYS_MAX == KEYS_MAX - 1 {
                 let_go(session);
             }

@@ -1,5 +1,5 @@
 //! What answers are made of, appended to the output by moves of fixed length: short runs of bytes,
-//! and lines that are three bytes and a number. For all dialects.
+//! lines that are three bytes and a number, and short answers in one piece. For all dialects.
 //!
 //! Nothing but what is appended is changed; bytes moved beyond it are cut off again.
 
@@ -24,12 +24,18 @@ pub(super) fn append_by_call(out: &mut Vec<u8>, bytes: &[u8]) {
 /// Append `N` to `2 * N` bytes: the first `N`, and the last `N` over what they share.
 #[inline(always)]
 fn append_ends<const N: usize>(out: &mut Vec<u8>, bytes: &[u8]) {
-    let first = bytes.first_chunk::<N>().expect("at least so many");
-    let last = bytes.last_chunk::<N>().expect("at least so many");
     let end = out.len() + bytes.len();
-    out.extend_from_slice(first);
+    out.extend_from_slice(first::<N>(bytes));
     out.truncate(end - N);
-    out.extend_from_slice(last);
+    out.extend_from_slice(last::<N>(bytes));
+}
+#[inline(always)]
+fn first<const N: usize>(bytes: &[u8]) -> &[u8; N] {
+    bytes.first_chunk().expect("at least so many")
+}
+#[inline(always)]
+fn last<const N: usize>(bytes: &[u8]) -> &[u8; N] {
+    bytes.last_chunk().expect("at least so many")
 }
 
 /// Numbers up to this are short.
@@ -82,6 +88,86 @@ impl Line {
     }
 }
 
+/// Longest key and value that are answered in one piece,
+const PIECE_KEY_MAX: usize = 32;
+/// and the longest answer: with the longest front, a binary packet's header and flags.
+const PIECE_VALUE_MAX: usize = 64;
+const PIECE_MAX: usize = 128;
+const _: () = assert!(24 + 4 + PIECE_KEY_MAX + PIECE_VALUE_MAX <= PIECE_MAX);
+
+/// Whether an answer that shows these is short enough for one piece.
+#[inline(always)]
+pub(super) fn fits_piece(key: &[u8], value: &[u8]) -> bool {
+    key.len() <= PIECE_KEY_MAX && value.len() <= PIECE_VALUE_MAX
+}
+
+/// A short answer at the end of the output, which is asked for room once, and not for each of its
+/// parts: `out.truncate(end)` cuts off what is left of that.
+pub(super) struct Piece<'r> {
+    room: &'r mut [u8; PIECE_MAX],
+    begin: usize,
+    len: usize,
+}
+
+impl<'r> Piece<'r> {
+    #[inline(always)]
+    pub(super) fn new(out: &'r mut Vec<u8>) -> Self {
+        let begin = out.len();
+        out.extend_from_slice(&[0; PIECE_MAX]);
+        let room = out.last_chunk_mut().expect("so many were just appended");
+        Piece { room, begin, len: 0 }
+    }
+    /// Where it ends in the output.
+    #[inline(always)]
+    pub(super) fn end(self) -> usize {
+        self.begin + self.len
+    }
+    /// The first `len` of these bytes; the others are written over.
+    #[inline(always)]
+    pub(super) fn put<const N: usize>(&mut self, bytes: &[u8; N], len: usize) {
+        self.room[self.len..self.len + N].copy_from_slice(bytes);
+        self.len += len;
+    }
+    /// A key or a value.
+    #[inline(always)]
+    pub(super) fn put_run(&mut self, bytes: &[u8]) {
+        match bytes.len() {
+            8..=16 => self.put_ends::<8>(bytes),
+            17..=32 => self.put_ends::<16>(bytes),
+            33..=64 => self.put_ends::<32>(bytes),
+            len => self.room[self.len..self.len + len].copy_from_slice(bytes),
+        }
+        self.len += bytes.len();
+    }
+    #[inline(always)]
+    fn put_ends<const N: usize>(&mut self, bytes: &[u8]) {
+        let place = &mut self.room[self.len..self.len + bytes.len()];
+        *place.first_chunk_mut().expect("at least so many") = *first::<N>(bytes);
+        *place.last_chunk_mut().expect("at least so many") = *last::<N>(bytes);
+    }
+    /// Three bytes, a number up to [`PIECE_VALUE_MAX`], two bytes.
+    #[inline(always)]
+    pub(super) fn put_line(&mut self, [a, b, c]: [u8; 3], number: usize, end: [u8; 2]) {
+        let front = u64::from(u32::from_le_bytes([a, b, c, 0]));
+        let digits = if number < 10 { 1 } else { 2 };
+        let end = u64::from(u16::from_le_bytes(end)) << (24 + 8 * digits);
+        let line = front | u64::from(NUMBERS[number]) << 24 | end;
+        self.put(&line.to_le_bytes(), 3 + digits + 2);
+    }
+}
+
+/// One or two digits, the first in the lower byte.
+const NUMBERS: [u16; PIECE_VALUE_MAX + 1] = {
+    let mut numbers = [0; PIECE_VALUE_MAX + 1];
+    let mut n = 0;
+    while n < numbers.len() {
+        let [tens, ones] = PAIRS[n];
+        numbers[n] = u16::from_le_bytes(if n < 10 { [ones, 0] } else { [tens, ones] });
+        n += 1;
+    }
+    numbers
+};
+
 /// `00` to `99`: halves the divisions a number costs.
 const PAIRS: [[u8; 2]; 100] = {
     let mut pairs = [[b'0'; 2]; 100];
@@ -92,3 +178,26 @@ const PAIRS: [[u8; 2]; 100] = {
     }
     pairs
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_piece_is_what_was_put_into_it() {
+        let bytes: Vec<u8> = (0..64).collect();
+        for len in 0..=PIECE_VALUE_MAX {
+            let mut out = b"before".to_vec();
+            let mut piece = Piece::new(&mut out);
+            piece.put(b"four and more", 4);
+            piece.put_line(*b" x ", len, *b"\r\n");
+            piece.put_run(&bytes[..len]);
+            piece.put(b"!", 1);
+            let end = piece.end();
+            out.truncate(end);
+            let front = format!("beforefour x {len}\r\n");
+            let expected = [front.as_bytes(), &bytes[..len], b"!"];
+            assert_eq!(out, expected.concat(), "{len}");
+        }
+    }
+}

@@ -10,7 +10,8 @@ mod header;
 mod reply;
 
 pub(super) use reply::{
-    auth, end_stats, error, forbidden, hit, miss, number, outcome, shows_value, stat, success,
+    auth, end_stats, error, forbidden, hit, hit_value, miss, number, outcome, shows_value, stat,
+    success,
 };
 
 use std::num::NonZeroU64;

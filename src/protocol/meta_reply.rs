@@ -1,7 +1,7 @@
 //! Meta commands: the answers. A code, then what the flags ask for, in their order; never a
 //! space at the end.
 
-use super::append::{Line, SHORT_MAX, append_by_call};
+use super::append::{Line, Piece, SHORT_MAX, append_by_call, fits_piece};
 use super::flags::mask;
 use super::{About, Flags, Number, Plain, Shown, Status, Ttl, base64};
 
@@ -108,6 +108,20 @@ fn code(len: Option<usize>, out: &mut Vec<u8>) {
 #[inline(always)]
 pub(super) fn plain_hit(flags: &Flags<'_>, item: &Plain<'_>, out: &mut Vec<u8>) {
     let value = flags.has(b'v').then_some(item.value);
+    if value.is_some() && fits_piece(item.key, item.value) && !flags.meets(WORDS_BUT_KEY) {
+        let mut piece = Piece::new(out);
+        if flags.has(b'k') {
+            piece.put_line(*b"VA ", item.value.len(), *b" k");
+            piece.put_run(item.key);
+            piece.put(b"\r\n", 2);
+        } else {
+            piece.put_line(*b"VA ", item.value.len(), *b"\r\n");
+        }
+        piece.put_run(item.value);
+        piece.put(b"\r\n", 2);
+        let end = piece.end();
+        return out.truncate(end);
+    }
     out.reserve(64 + item.key.len() + value.map_or(0, <[u8]>::len));
     match value {
         Some(value) if value.len() <= SHORT_MAX && !flags.meets(WORDS) => {

@@ -3,7 +3,7 @@
 //! Bytes are appended to a connection's output and nothing else; a line is never begun that is
 //! not ended, except that a value's own bytes come between `hit` and `value_end`.
 
-use super::append::{Line, SHORT_MAX, append, append_by_call};
+use super::append::{Line, Piece, SHORT_MAX, append, fits_piece};
 use super::{ClientError, Forbidden, Style, binary, meta_reply};
 
 /// What authentication is answered.
@@ -172,6 +172,11 @@ impl<'a> Reply<'a> {
     pub fn new(style: Style<'a>, out: &'a mut Vec<u8>) -> Self {
         Reply { style, out }
     }
+    /// Whether a hit shows its CAS.
+    #[inline(always)]
+    pub fn shows_cas(&self) -> bool {
+        !matches!(self.style, Style::Text { with_cas: false, .. })
+    }
     /// The front of a hit: `VALUE <key> <flags> <bytes>[ <cas>]`; the value and `value_end` follow.
     #[inline]
     pub fn hit(&mut self, key: &[u8], flags: u32, len: usize, cas: u64) {
@@ -184,9 +189,16 @@ impl<'a> Reply<'a> {
     #[inline(always)]
     pub fn hit_value(&mut self, key: &[u8], flags: u32, cas: u64, value: &[u8]) {
         match &self.style {
-            Style::Binary(to) => {
-                binary::hit(to, key, flags, value.len(), cas, self.out);
-                append_by_call(self.out, value);
+            Style::Binary(to) => binary::hit_value(to, key, flags, value, cas, self.out),
+            Style::Text { with_cas: false, .. } if flags < 10 && fits_piece(key, value) => {
+                let mut piece = Piece::new(self.out);
+                piece.put(b"VALUE \0\0", 6);
+                piece.put_run(key);
+                piece.put_line([b' ', b'0' + flags as u8, b' '], value.len(), *b"\r\n");
+                piece.put_run(value);
+                piece.put(b"\r\n", 2);
+                let end = piece.end();
+                self.out.truncate(end);
             }
             _ => {
                 self.hit_front(key, flags, value.len(), cas, value.len() + 2);

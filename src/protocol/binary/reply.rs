@@ -2,7 +2,7 @@
 //! expected is not.
 
 use super::header::{HEADER_LEN, ReplyHeader, opcode};
-use crate::protocol::append::append_by_call;
+use crate::protocol::append::{Piece, append_by_call, fits_piece};
 use crate::protocol::{AuthReply, Binary, ClientError, Forbidden, Status};
 
 /// Status of a request that went well.
@@ -47,15 +47,7 @@ pub(in crate::protocol) fn hit(
 ) {
     let key = if shows_key(to.opcode) { key } else { b"" };
     let len = if shows_value(to.opcode) { len } else { 0 };
-    let header = ReplyHeader {
-        opcode: to.opcode,
-        status: OK,
-        extras_len: HIT_EXTRAS as u8,
-        key_len: key.len() as u16,
-        body_len: (HIT_EXTRAS + key.len() + len) as u32,
-        opaque: to.opaque,
-        cas,
-    };
+    let header = hit_header(to, key, len, cas);
     // Header and flags at once, with four bytes behind them that are overwritten.
     let mut front = [0; HEADER_LEN + 2 * HIT_EXTRAS];
     front[..HEADER_LEN].copy_from_slice(&header.bytes());
@@ -64,6 +56,43 @@ pub(in crate::protocol) fn hit(
     out.extend_from_slice(&front);
     out.truncate(out.len() - HIT_EXTRAS);
     append_by_call(out, key);
+}
+
+/// A whole hit: `hit`, and the value if it is shown.
+#[inline(always)]
+pub(in crate::protocol) fn hit_value(
+    to: &Binary,
+    key: &[u8],
+    flags: u32,
+    value: &[u8],
+    cas: u64,
+    out: &mut Vec<u8>,
+) {
+    if !fits_piece(key, value) {
+        hit(to, key, flags, value.len(), cas, out);
+        return append_by_call(out, value);
+    }
+    let key = if shows_key(to.opcode) { key } else { b"" };
+    let mut piece = Piece::new(out);
+    piece.put(&hit_header(to, key, value.len(), cas).bytes(), HEADER_LEN);
+    piece.put(&flags.to_be_bytes(), HIT_EXTRAS);
+    piece.put_run(key);
+    piece.put_run(value);
+    let end = piece.end();
+    out.truncate(end);
+}
+
+#[inline(always)]
+fn hit_header(to: &Binary, key: &[u8], len: usize, cas: u64) -> ReplyHeader {
+    ReplyHeader {
+        opcode: to.opcode,
+        status: OK,
+        extras_len: HIT_EXTRAS as u8,
+        key_len: key.len() as u16,
+        body_len: (HIT_EXTRAS + key.len() + len) as u32,
+        opaque: to.opaque,
+        cas,
+    }
 }
 
 /// A lookup found nothing: those that show the key say which, quiet ones nothing at all.
