@@ -48,13 +48,15 @@
 //!
 //! **Shards.** The store is a power-of-two number of `Mutex<Shard>`; a shard is plain `&mut self`
 //! code. How many follows from memory and workers (`store/geometry.rs`): one at `-t 1`, since a
-//! batch of 32 keys should not take 32 locks. Weighed: memcached's item, LRU and slab locks (an
-//! order to keep), and messages between cores (a wake-up a hop).
+//! batch of 32 keys should not take 32 locks; with several workers as many as have 32 MiB each, up
+//! to 16 a worker and 64 in all, since who waits for a lock waits for its cache line as well, and
+//! that may come from far. Weighed: memcached's item, LRU and slab locks (an order to keep), and
+//! messages between cores (a wake-up a hop).
 //!
 //! **What cores share.** A request reads the clock, the switches, the settings and the tables of
-//! shards and workers, which are written once a second at most, and writes its shard (its lock, and
-//! the index's shape beside it) and its worker's counters. Both kinds stand 128 bytes apart, as
-//! asserted where they are declared; what is counted across shards (pages, uploads, pins) is
+//! shards and workers, which are written once a second at most; it reads the shape and the buckets
+//! of the index, and writes its shard and its worker's counters. What is written stands 128 bytes
+//! apart, as asserted where it is declared; what is counted across shards (pages, uploads, pins) is
 //! touched only when a chunk cannot be had from the shard's own. Who asks for it has each worker on
 //! a core of its own (`-o worker_cpus`).
 //!
@@ -85,6 +87,11 @@
 //! **Batches.** All requests that arrived are parsed, their index buckets prefetched, then their
 //! items, then they run; all connections ready in one poll share the stage. Two system calls serve
 //! a lone request: one read, one write; a short read means that the socket is empty.
+//! To look ahead takes no lock: the words of the index are atomics, and so is a table of pages
+//! beside it (`store/foresight.rs`). What is read there may be out of date by the time it is used,
+//! and nothing but a prefetch depends on it. Weighed: to look under the lock, which brings its line
+//! early, but passes it from core to core twice a key instead of once; and to answer without the
+//! lock as well, for which values would have to be copied word by word, and looked at again.
 //! A pipeline of lookups that are alike but for the key, as clients send for a quiet multi-get, is
 //! recognised by its bytes (`protocol/repeat.rs`): one of them is parsed and goes through the
 //! dispatch, the others follow it at the price of a key in a list.

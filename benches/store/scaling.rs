@@ -5,7 +5,7 @@
 //! verbs in one visit to the store. With one shard its lock is held over all of them, so the store
 //! alone cannot be shared; but a worker also reads, parses and sends. So there is a second row, in
 //! which a request costs [`ELSEWHERE_NS`] more: of those the thread only waits, and so they press
-//! nothing out of its caches.
+//! nothing out of its caches. Stores of more memory have more shards ([`STORES`]).
 //!
 //! The model is no measurement. A shard's lock is taken for a server with arrivals at random and
 //! one time of service, an M/D/1 queue: at utilisation `u = n·S / (m·T)` the mean wait is
@@ -23,9 +23,10 @@ use slabd::sys::cpu;
 
 use crate::filled::{AHEAD, NOW, Numbers, filled, key, set_in};
 
-/// Items, and megabytes for them.
+/// Items.
 const ITEMS: usize = 500_000;
-const MEGABYTES: u64 = 128;
+/// Megabytes for them and workers, by which a store chooses how many shards it has.
+const STORES: [(u64, usize); 3] = [(128, 1), (128, 2), (1024, 2)];
 /// Requests of a visit.
 const BATCH: usize = 32;
 /// Visits in a round, and rounds of each kind.
@@ -43,8 +44,8 @@ pub fn measure(_: &mut Criterion) {
     let cores = cpu::allowed_cores().expect("the kernel knows our cores");
     println!("\n90/10, {ITEMS} items; two pinned threads against one, medians of {rounds} rounds");
     let mut held_ns = 0.0;
-    for threads in [1, 2] {
-        let store = filled(MEGABYTES, threads, ITEMS);
+    for (megabytes, threads) in STORES {
+        let store = filled(megabytes, threads, ITEMS);
         let shards = store.stats(NOW).shards;
         for elsewhere_ns in [0, ELSEWHERE_NS] {
             let (mut one_ns, mut ratios) = (Vec::new(), Vec::new());

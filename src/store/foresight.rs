@@ -72,8 +72,11 @@ impl PageTable {
     pub(super) fn prefetch(&self, id: ItemId, values: bool) {
         let Some(word) = self.words.as_flattened().get(id.page()) else { return };
         let word = word.load(Relaxed);
+        if word == 0 {
+            return;
+        }
         let address = (word >> SIZE_BITS) as usize + id.unit() as usize * ITEM_ALIGN;
-        let last = usize::from(word as u16).saturating_sub(1);
+        let last = usize::from(word as u16) - 1;
         // To ask for a line twice is cheaper than to find out whether it is another one.
         for offset in [0, 64, 128, PREFETCHED - 64] {
             prefetch(address + last.min(offset));
@@ -145,10 +148,11 @@ mod tests {
     fn it_follows_an_index_that_grows_and_pages_that_come_and_go() {
         let hasher = KeyHasher::new(Some(7));
         let hash = |n: u64| hasher.hash(&n.to_le_bytes());
-        let mut index = Index::new(10_000, 1, 0).unwrap();
+        let items = if cfg!(miri) { 50 } else { 1000 };
+        let mut index = Index::new(items as usize, 1, 0).unwrap();
         let pages = PageTable::new(9, 0).unwrap();
         let foresight = Foresight::new(&index, pages.clone());
-        for n in 0..1000 {
+        for n in 0..items {
             assert!(index.insert(hash(n), ItemId::new(8, n as u32)));
             while index.wants_growth() {
                 index.grow(|id| hash(id.unit().into()), |_| 0);
@@ -156,9 +160,9 @@ mod tests {
             foresight.publish(index.shape());
         }
         let found = |n| likely(&foresight.buckets, foresight.shape(), hash(n));
-        let right = (0..1000).filter(|&n| found(n) == Some(ItemId::new(8, n as u32))).count();
-        assert!(right > 950, "{right} of 1000 were foreseen");
-        assert!((5000..6000).filter(|&n| found(n).is_some()).count() < 50);
+        let right = (0..items).filter(|&n| found(n) == Some(ItemId::new(8, n as u32))).count();
+        assert!(right as u64 * 10 > items * 9, "{right} of {items} were foreseen");
+        assert!((5000..5000 + items).filter(|&n| found(n).is_some()).count() as u64 * 10 < items);
         // Pages that are there, are gone, never were, and cannot be: none of it matters to a hint.
         pages.put(8, 1 << 40, 32 << 10);
         foresight.prefetch_item(hash(1), true);

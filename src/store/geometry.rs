@@ -19,10 +19,9 @@ pub(super) const DEADLINE_SIZE: usize = 4;
 pub(super) const CHUNK_SIZE_MAX: u32 = (PAGE_SIZE / 2) as u32;
 /// Most classes: ids are 1..=63 to every tool that reads `stats slabs` (memcached 9.2).
 pub(super) const CLASSES_MAX: usize = 63;
-/// Most shards, where there is memory for them: pins and uploads are named with eight bits of one.
-pub(super) const SHARDS_MAX: usize = 256;
-/// Most shards of little memory.
-const SHARDS_FEW: usize = 64;
+/// Most shards: each takes memory, and time of who has to visit all, and beyond so many nothing is
+/// gained (each of 64 workers finds a free lock with probability 63/64 or better).
+const SHARDS_MAX: usize = 64;
 /// Least memory of a shard: some 28 classes of two pages are 3.5 MiB, and LRU order is kept per
 /// shard, so a shard should hold several times that.
 const SHARD_BYTES_MIN: u64 = 16 << 20;
@@ -98,10 +97,10 @@ pub(super) fn chunk_sizes(config: &StoreConfig) -> Vec<u32> {
 pub(super) fn shard_count(limit_bytes: u64, threads: usize) -> usize {
     let up_to = |wanted: usize, least: u64| {
         let by_memory = 1 << (limit_bytes / least).max(1).ilog2();
-        (wanted.next_power_of_two() as u64).min(by_memory)
+        (wanted.next_power_of_two().min(SHARDS_MAX) as u64).min(by_memory)
     };
-    let few = up_to((4 * threads).min(SHARDS_FEW), SHARD_BYTES_MIN);
-    let many = up_to((32 * threads).min(SHARDS_MAX), SHARD_BYTES_WANTED);
+    let few = up_to(4 * threads, SHARD_BYTES_MIN);
+    let many = up_to(16 * threads, SHARD_BYTES_WANTED);
     let wanted = if threads <= 1 { 1 } else { few.max(many) };
     let needed = limit_bytes.div_ceil((PAGES_MAX * PAGE_SIZE) as u64).next_power_of_two();
     wanted.max(needed) as usize
@@ -174,8 +173,9 @@ mod tests {
         assert_eq!(shard_count(1 << 30, 2), 32);
         assert_eq!(shard_count(1 << 30, 4), 32);
         assert_eq!(shard_count(1 << 30, 64), 64);
-        assert_eq!(shard_count(16 << 30, 2), 64);
+        assert_eq!(shard_count(16 << 30, 2), 32);
+        assert_eq!(shard_count(4 << 30, 4), 64);
         assert_eq!(shard_count(64 << 30, 1), 4);
-        assert_eq!(shard_count(1 << 40, 64), 256);
+        assert_eq!(shard_count(1 << 40, 64), 64);
     }
 }

@@ -20,7 +20,7 @@ use super::KeyHash;
 use super::item::ItemId;
 use crate::sys::cpu::{equal_bytes, prefetch};
 use crate::sys::lazy::{LazyLines, Line};
-use crate::sys::memory::{HUGE_PAGE, Part};
+use crate::sys::memory::{BASE_PAGE, HUGE_PAGE, Part};
 
 /// Bytes of a bucket.
 const BUCKET_SIZE: usize = size_of::<Line>();
@@ -43,6 +43,7 @@ const LOAD_BEGUN: usize = 11;
 const LOAD_MIN: usize = 4;
 /// Buckets whose memory is given back at a time: a quarter of a megabyte.
 const RELEASE: usize = 4096;
+const _: () = assert!((RELEASE * BUCKET_SIZE).is_multiple_of(BASE_PAGE));
 /// Buckets of a huge page.
 const PER_HUGE: usize = HUGE_PAGE / BUCKET_SIZE;
 /// Buckets from which on huge pages may be worth it: behind 4 MiB, what the last one has too much
@@ -92,7 +93,7 @@ pub(super) struct Index {
     shape: IndexShape,
     items: usize,
     overflow_used: usize,
-    /// Overflow buckets given back, linked through word 3; 0: none.
+    /// Overflow buckets given back, linked through their links; 0: none.
     overflow_free: u32,
     overflow_max: usize,
     /// Overflow buckets in use at present.
@@ -433,7 +434,7 @@ impl Index {
     /// The huge page that is near, to be prepared.
     pub(super) fn huge_page_ahead(&mut self) -> Part {
         let next = self.homes() + PER_HUGE / AHEAD;
-        self.touched = next + PER_HUGE;
+        self.touched = (next + PER_HUGE).min(self.buckets_max);
         let part = self.buckets.part(next, PER_HUGE);
         self.ahead = Some(part.clone());
         part
@@ -536,9 +537,12 @@ impl Index {
 
     /// Give memory back behind the last bucket, if there is enough of it.
     fn give_back(&mut self) {
-        let from = self.homes().next_multiple_of(RELEASE);
+        // Where whole pages of any size begin, whatever stands before the first bucket.
+        let lead = self.buckets.lead() / BUCKET_SIZE;
+        let behind = |bucket: usize| (lead + bucket).next_multiple_of(RELEASE) - lead;
+        let from = behind(self.homes());
         if self.touched >= from + RELEASE {
-            let to = self.touched.next_multiple_of(RELEASE).min(self.buckets_max);
+            let to = behind(self.touched).min(self.buckets_max);
             if let Some(ahead) = self.ahead.take() {
                 ahead.call_off(); // or it would be there again, and count for nothing
             }

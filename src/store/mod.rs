@@ -315,7 +315,8 @@ impl Store {
         let slot = |number: usize| -> io::Result<Slot> {
             let index = Index::new(items_max as usize, level, number)?;
             let ghosts = Ghosts::new(items_max as usize, number)?;
-            let table = PageTable::new((limit_bytes_max / PAGE_SIZE as u64) as usize, number)?;
+            let pages_max = (limit_bytes_max / PAGE_SIZE as u64) as usize;
+            let table = PageTable::new(pages_max.min(geometry::PAGES_MAX), number)?;
             let foresight = Foresight::new(&index, table.clone());
             let shard = Shard::new(Parts {
                 settings: settings.clone(),

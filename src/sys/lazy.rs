@@ -239,6 +239,23 @@ mod tests {
         assert_eq!(written(&lines), 0);
     }
 
+    /// Whatever the system does with mappings of which nobody says anything.
+    #[test]
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    fn no_huge_page_is_given_to_who_did_not_ask() {
+        let lines = LazyLines::new(1, 3).unwrap();
+        let at = lines.as_ptr() as usize;
+        let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+        let covers = |line: &str| {
+            let (from, to) = line.split(' ').next()?.split_once('-')?;
+            let number = |hex| usize::from_str_radix(hex, 16).ok();
+            Some((number(from)?..number(to)?).contains(&at))
+        };
+        let mut behind = maps.lines().skip_while(|line| covers(line) != Some(true));
+        let flags = behind.find(|line| line.starts_with("VmFlags:")).expect("a mapping has flags");
+        assert!(flags.split(' ').any(|flag| flag == "nh"), "{flags}");
+    }
+
     #[test]
     fn impossible_sizes_are_errors() {
         assert!(LazyWords::new(usize::MAX / 4 + 2, 0).is_err());

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 /// Huge pages are this large on x86-64 and (with 4 KiB base pages) on aarch64.
 pub const HUGE_PAGE: usize = 2 << 20;
 
-/// Ordinary pages are this large on x86-64, and nowhere larger than elsewhere (aarch64 may be built
-/// with so large ones).
+/// Ordinary pages are this large on x86-64, and no larger than this elsewhere (aarch64 may be built
+/// with such).
 pub const BASE_PAGE: usize = if cfg!(target_arch = "x86_64") { 4 << 10 } else { 64 << 10 };
 
 /// Parts of a region that one call of [`Region::write_parts`] takes at most. With what may stand
@@ -22,7 +22,7 @@ pub const PARTS_MAX: usize = 130;
 /// How a region is backed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backing {
-    /// Ordinary pages, touched as needed.
+    /// Ordinary pages, touched as needed; huge ones only where they are asked for.
     Lazy,
     /// The same; for who has it touched in order transparent huge pages are worth asking for
     /// ([`Region::advise_huge`]).
@@ -70,9 +70,16 @@ impl Region {
         let base = unsafe { start.cast::<u8>().add(offset) };
         let base = NonNull::new(base).ok_or_else(io::Error::last_os_error)?;
         let region = Region { base, len, mapping: (start as usize, mapped) };
-        if backing == Backing::Preallocated {
-            region.advise_huge(0, len);
-            region.populate()?;
+        match backing {
+            Backing::Preallocated => {
+                region.advise_huge(0, len);
+                region.populate()?;
+            }
+            // Where the system gives huge pages unasked, the first write to an array that will
+            // hardly be filled must not take two megabytes.
+            // SAFETY: exactly the mapping, whose contents the advice does not change.
+            Backing::Lazy => unsafe { _ = libc::madvise(start, mapped, libc::MADV_NOHUGEPAGE) },
+            Backing::Huge => {}
         }
         Ok(region)
     }

@@ -165,3 +165,10 @@ fn four_shards() {
     let tally = run(shape, scope, 60_000);
     expect(tally.evicted > 500, "evictions", &tally);
 }
+
+/// As many as there ever are; their memory is far from full.
+#[test]
+fn sixty_four_shards() {
+    let shape = StoreConfig { threads: 4, ..config(32_768) };
+    run(shape, Scope { keys: 40_000, ..SCOPE }, 20_000);
+}
