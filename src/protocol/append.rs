@@ -88,10 +88,11 @@ impl Line {
     }
 }
 
-/// Longest key and value that are answered in one piece,
+/// Longest key of an answer in one piece.
 const PIECE_KEY_MAX: usize = 32;
-/// and the longest answer: with the longest front, a binary packet's header and flags.
+/// Longest value of one.
 const PIECE_VALUE_MAX: usize = 64;
+/// Room for one, whose longest front is a binary packet's: header and flags.
 const PIECE_MAX: usize = 128;
 const _: () = assert!(24 + 4 + PIECE_KEY_MAX + PIECE_VALUE_MAX <= PIECE_MAX);
 

@@ -430,6 +430,7 @@ fn hit_tail(flags: u32, len: usize, cas: Option<u64>, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::flags::{Flags, mask};
     use proptest::prelude::*;
 
     /// What `answer` appends to an output that is not empty.
@@ -446,6 +447,28 @@ mod tests {
 
     fn style(noreply: bool, with_cas: bool) -> Style<'static> {
         Style::Text { noreply, with_cas }
+    }
+
+    /// Short hits are written in one piece, longer ones are not: nobody can tell.
+    #[test]
+    fn a_hit_is_the_same_whatever_its_lengths() {
+        let (key, value) = ("k".repeat(40), "v".repeat(80));
+        let plain = Flags::new(b" v", mask(b"v"));
+        let with_key = Flags::new(b" v k", mask(b"vk"));
+        for (klen, vlen) in (1..=40).flat_map(|k| (0..=80).map(move |v| (k, v))) {
+            let (key, value) = (&key[..klen], &value[..vlen]);
+            for flags in [0, 9, 10, u32::MAX] {
+                let hit = written(style(false, false), |r| {
+                    r.hit_value(key.as_bytes(), flags, 5, value.as_bytes());
+                });
+                assert_eq!(hit, format!("VALUE {key} {flags} {vlen}\r\n{value}\r\n"));
+            }
+            let item = Plain { key: key.as_bytes(), flags: 7, cas: 5, value: value.as_bytes() };
+            let hit = written(Style::Meta(plain), |r| r.found_plain(&item));
+            assert_eq!(hit, format!("VA {vlen}\r\n{value}\r\n"));
+            let hit = written(Style::Meta(with_key), |r| r.found_plain(&item));
+            assert_eq!(hit, format!("VA {vlen} k{key}\r\n{value}\r\n"));
+        }
     }
 
     #[test]

@@ -336,6 +336,14 @@ fn answers_are_packets() {
     let hit = written(to(0x0d, true), &|r| r.hit_value(b"key", 0x0a0b, 5, b"v"));
     let want = [0x81, 0xd, 0, 3, 4, 0, 0, 0, 0, 0, 0, 8, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 5];
     assert_eq!(hit, [&want[..], &[0, 0, 0x0a, 0x0b], b"keyv"].concat());
+    for (klen, vlen) in (1..=40).flat_map(|k| (0..=80).map(move |v| (k, v))) {
+        let (key, value) = (&[b'k'; 40][..klen], &[b'v'; 80][..vlen]);
+        let hit = written(to(0x0d, true), &|r| r.hit_value(key, 9, 5, value));
+        assert_eq!((hit[3], hit[10], hit[11]), (klen as u8, 0, (4 + klen + vlen) as u8));
+        assert_eq!(&hit[24..], [&[0, 0, 0, 9][..], key, value].concat());
+        let hit = written(to(0x00, false), &|r| r.hit_value(key, 9, 5, value));
+        assert_eq!((hit[3], &hit[24..]), (0, &[&[0, 0, 0, 9][..], value].concat()[..]));
+    }
     assert_eq!(written(to(0x0d, true), &|r| r.miss(b"key")), b"");
     let miss = written(to(0x0c, false), &|r| r.miss(b"key"));
     assert_eq!((miss[7], &miss[24..]), (1, &b"key"[..]));
