@@ -97,7 +97,7 @@ fn it_folds_to_what_it_was_and_gives_memory_back() {
     (0..if cfg!(miri) { 1 } else { 3 }).for_each(fold_and_grow_again);
 }
 fn fold_and_grow_again(number: usize) {
-    let count: u32 = if cfg!(miri) { 600 } else { 100_000 };
+    let count: u32 = if cfg!(miri) { 150 } else { 100_000 };
     let mut index = Index::new(count as usize, 1, number).unwrap();
     let by_id = |i: ItemId| hash(u64::from(i.bits() - 8192));
     for n in 0..count {
