@@ -61,8 +61,8 @@ impl PageTable {
     }
     /// One beyond the table is left out, and costs whoever looks for it some waiting.
     fn set(&self, page: usize, to: u64) {
-        if let Some(word) = self.words.as_flattened().get(page) {
-            word.store(to, Relaxed);
+        if let Some(line) = self.words.get(page / 8) {
+            line[page % 8].store(to, Relaxed);
         }
     }
 
@@ -70,8 +70,8 @@ impl PageTable {
     /// `values`, what follows as well.
     #[inline]
     pub(super) fn prefetch(&self, id: ItemId, values: bool) {
-        let Some(word) = self.words.as_flattened().get(id.page()) else { return };
-        let word = word.load(Relaxed);
+        let Some(line) = self.words.get(id.page() / 8) else { return };
+        let word = line[id.page() % 8].load(Relaxed);
         if word == 0 {
             return;
         }

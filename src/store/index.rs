@@ -167,7 +167,7 @@ fn ids(bucket: &Line) -> impl Iterator<Item = ItemId> {
 /// The first item whose tag fits in the bucket of its hash: nearly always the one, good enough for
 /// a prefetch. May be asked at any time.
 #[inline]
-pub(super) fn likely(buckets: &[Line], shape: IndexShape, hash: KeyHash) -> Option<ItemId> {
+pub(super) fn likely(buckets: &LazyLines, shape: IndexShape, hash: KeyHash) -> Option<ItemId> {
     let bucket = buckets.get(shape.bucket(hash))?;
     let found = matches(bucket, tag(hash));
     if found == 0 {
@@ -177,8 +177,8 @@ pub(super) fn likely(buckets: &[Line], shape: IndexShape, hash: KeyHash) -> Opti
 }
 /// Bring a hash's bucket closer.
 #[inline]
-pub(super) fn prefetch_bucket(buckets: &[Line], shape: IndexShape, hash: KeyHash) {
-    prefetch(buckets.as_ptr() as usize + shape.bucket(hash) * BUCKET_SIZE);
+pub(super) fn prefetch_bucket(buckets: &LazyLines, shape: IndexShape, hash: KeyHash) {
+    prefetch(buckets.address() + shape.bucket(hash) * BUCKET_SIZE);
 }
 
 /// See [`Index::candidates`].

@@ -104,7 +104,28 @@ impl LazyLines {
     }
     /// Bytes before the first line, back to where a huge page begins.
     pub fn lead(&self) -> usize {
-        self.first.as_ptr() as usize - self.region.base().as_ptr() as usize
+        self.address() - self.region.base().as_ptr() as usize
+    }
+    /// Lines there are.
+    #[expect(clippy::len_without_is_empty, reason = "nobody asks")]
+    pub fn len(&self) -> usize {
+        self.lines
+    }
+    /// Where the first line is.
+    #[inline(always)]
+    pub fn address(&self) -> usize {
+        self.first.as_ptr() as usize
+    }
+    /// A line, if it is there. There is no slice of them all: to miri each reference costs what it
+    /// covers.
+    #[inline(always)]
+    pub fn get(&self, at: usize) -> Option<&Line> {
+        if at >= self.lines {
+            return None;
+        }
+        // SAFETY: the region, which `self` keeps, holds at least `lines` lines, aligned and
+        // initialised (zeroed), and no other references than such are made into it.
+        Some(unsafe { self.first.add(at).as_ref() })
     }
     /// A range of lines, as far as they are there.
     pub fn part(&self, from: usize, lines: usize) -> Part {
@@ -115,7 +136,8 @@ impl LazyLines {
     pub fn release(&self, lines: Range<usize>) {
         assert!(lines.start <= lines.end && lines.end <= self.lines, "lines that are there");
         let clear = |lines: Range<usize>| {
-            self[lines].as_flattened().iter().for_each(|word| word.store(0, Ordering::Relaxed));
+            let words = lines.flat_map(|at| &self[at]);
+            words.for_each(|word| word.store(0, Ordering::Relaxed));
         };
         let (lead, size) = (self.lead(), size_of::<Line>());
         let begin = (lead + lines.start * size).next_multiple_of(BASE_PAGE);
@@ -130,13 +152,11 @@ impl LazyLines {
     }
 }
 
-impl std::ops::Deref for LazyLines {
-    type Target = [Line];
+impl std::ops::Index<usize> for LazyLines {
+    type Output = Line;
     #[inline(always)]
-    fn deref(&self) -> &[Line] {
-        // SAFETY: the region, which `self` keeps, holds at least `lines` lines, aligned and
-        // initialised (zeroed), and no other references than such are made into it.
-        unsafe { std::slice::from_raw_parts(self.first.as_ptr(), self.lines) }
+    fn index(&self, at: usize) -> &Line {
+        self.get(at).expect("a line that is there")
     }
 }
 
@@ -158,7 +178,7 @@ mod tests {
 
     /// How many words are not 0.
     fn written(lines: &LazyLines) -> usize {
-        lines.as_flattened().iter().filter(|word| word.load(Relaxed) != 0).count()
+        (0..lines.len()).flat_map(|at| &lines[at]).filter(|word| word.load(Relaxed) != 0).count()
     }
 
     #[test]
@@ -217,12 +237,14 @@ mod tests {
     #[test]
     fn released_lines_are_zero_and_their_neighbours_stay() {
         let page = BASE_PAGE / size_of::<Line>();
-        let all = |lines: &[Line], is| lines.as_flattened().iter().all(|w| w.load(Relaxed) == is);
         for (from, to) in [(page, 3 * page), (page + 3, 3 * page - 5), (7, 9), (page, page)] {
             let lines = LazyLines::new(4 * page, 2).unwrap();
-            lines.as_flattened().iter().for_each(|word| word.store(7, Relaxed));
+            let all = |mut range: Range<usize>, is| {
+                range.all(|at| lines[at].iter().all(|word| word.load(Relaxed) == is))
+            };
+            (0..4 * page).flat_map(|at| &lines[at]).for_each(|word| word.store(7, Relaxed));
             lines.release(from..to);
-            assert!(all(&lines[from..to], 0) && all(&lines[..from], 7) && all(&lines[to..], 7));
+            assert!(all(from..to, 0) && all(0..from, 7) && all(to..4 * page, 7));
             lines[from][0].store(8, Relaxed);
             assert_eq!(lines[from][0].load(Relaxed), 8);
         }
@@ -233,7 +255,7 @@ mod tests {
     fn locked_lines_are_zero_when_released() {
         let lines = LazyLines::new(BASE_PAGE / size_of::<Line>(), 0).unwrap();
         // SAFETY: the lines' own memory. A refused lock only makes the test weaker.
-        unsafe { libc::mlock(lines.as_ptr().cast(), BASE_PAGE) };
+        unsafe { libc::mlock(lines.first.as_ptr().cast(), BASE_PAGE) };
         lines[1][1].store(9, Relaxed);
         lines.release(0..lines.len());
         assert_eq!(written(&lines), 0);
@@ -244,7 +266,7 @@ mod tests {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     fn no_huge_page_is_given_to_who_did_not_ask() {
         let lines = LazyLines::new(1, 3).unwrap();
-        let at = lines.as_ptr() as usize;
+        let at = lines.address();
         let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
         let covers = |line: &str| {
             let (from, to) = line.split(' ').next()?.split_once('-')?;
