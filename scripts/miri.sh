@@ -10,6 +10,6 @@ if ! cargo +nightly miri --version >/dev/null 2>&1; then
 fi
 # Isolation off: the seed of the key hash comes from the system.
 export MIRIFLAGS="${MIRIFLAGS:--Zmiri-disable-isolation}"
-echo "miri: about a quarter of an hour, on one core"
+echo "miri: an hour or more, on one core"
 # One process for all tests: the interpreter takes five seconds to start one.
 cargo +nightly miri test --lib -- -Zunstable-options --report-time store:: sys::memory:: sys::lazy::
