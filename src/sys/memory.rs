@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 /// Huge pages are this large on x86-64 and (with 4 KiB base pages) on aarch64.
 pub const HUGE_PAGE: usize = 2 << 20;
 
-/// Ordinary pages are this large on x86-64, and no larger than this elsewhere (aarch64 may be built
-/// with such).
+/// Ordinary pages are of this size on x86-64; elsewhere they are of this or a smaller one (aarch64
+/// may be built with any from 4 to 64 KiB).
 pub const BASE_PAGE: usize = if cfg!(target_arch = "x86_64") { 4 << 10 } else { 64 << 10 };
 
 /// Parts of a region that one call of [`Region::write_parts`] takes at most. With what may stand
@@ -370,6 +370,14 @@ impl Part {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_ends_where_its_region_does() {
+        let region = Arc::new(Region::reserve(4 << 16, Backing::Lazy).unwrap());
+        let part = |offset, len| Part::new(&region, offset, len).len;
+        assert_eq!((part(1 << 16, 1 << 16), part(region.len - 4, 400)), (1 << 16, 4));
+        assert_eq!((part(region.len, 1), part(usize::MAX, usize::MAX)), (0, 0));
+    }
 
     #[test]
     fn released_memory_reads_as_zero() {
