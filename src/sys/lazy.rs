@@ -183,12 +183,13 @@ mod tests {
 
     #[test]
     fn clones_are_the_same_lines() {
-        let lines = LazyLines::new(10_000, 29).unwrap();
+        let count = if cfg!(miri) { 1000 } else { 10_000 };
+        let lines = LazyLines::new(count, 29).unwrap();
         let clone = lines.clone();
-        assert_eq!((lines.len(), written(&lines)), (10_000, 0));
-        lines[9_999][7].store(7, Relaxed);
+        assert_eq!((lines.len(), written(&lines)), (count, 0));
+        lines[count - 1][7].store(7, Relaxed);
         drop(lines);
-        assert_eq!((clone[9_999][7].load(Relaxed), written(&clone)), (7, 1));
+        assert_eq!((clone[count - 1][7].load(Relaxed), written(&clone)), (7, 1));
     }
 
     #[test]
