@@ -14,7 +14,8 @@
 //!
 //! | folder | is | may name |
 //! |---|---|---|
-//! | [`sys`], `sync` | libc; std's or loom's locks | nothing of ours |
+//! | `sync` | std's or loom's locks | nothing of ours |
+//! | [`sys`] | libc, memory, a lock for many readers | `sync` |
 //! | [`store`] | the engine: shards over pages of memory | `sync`, `sys` |
 //! | [`protocol`] | bytes to requests, answers to bytes | nothing of ours |
 //! | [`ops`] | options, counts, statistics, the log | `store`, `sync`, `sys` |

@@ -17,7 +17,7 @@ const FILE_LINES_MAX: usize = 600;
 /// What each layer may name with `crate::`, besides itself (ARCHITECTURE, "who may import whom").
 const LAYERS: [(&str, &[&str]); 7] = [
     ("sync", &[]),
-    ("sys", &[]),
+    ("sys", &["sync"]),
     ("protocol", &[]),
     ("store", &["sync", "sys"]),
     ("ops", &["store", "sync", "sys"]),

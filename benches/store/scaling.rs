@@ -2,10 +2,12 @@
 //! how long a lock is held and how long a request takes, a model of more workers.
 //!
 //! A thread does what a worker does with 32 pipelined requests: hashes, fetches ahead, then the
-//! verbs in one visit to the store. With one shard its lock is held over all of them, so the store
-//! alone cannot be shared; but a worker also reads, parses and sends. So there is a second row, in
-//! which a request costs [`ELSEWHERE_NS`] more: of those the thread only waits, and so they press
-//! nothing out of its caches. Stores of more memory have more shards ([`STORES`]).
+//! verbs in one visit to the store. A worker also reads, parses and sends. So there is a second row,
+//! in which a request costs [`ELSEWHERE_NS`] more: of those the thread only waits, and so they press
+//! nothing out of its caches. Stores of more memory have more shards ([`STORES`]). Of the hot shard
+//! all keys are asked for, and of no other one. Gets alone find a shard open to readers; with a set
+//! in ten it is a lock that changes hands. What two cores are worth at the moment is told by two
+//! threads that have a store each.
 //!
 //! The model is no measurement. A shard's lock is taken for a server with arrivals at random and
 //! one time of service, an M/D/1 queue: at utilisation `u = n·S / (m·T)` the mean wait is
@@ -18,15 +20,18 @@ use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use criterion::Criterion;
-use slabd::store::{KeyHash, Store};
+use slabd::store::{KeyHash, Reader, Store};
 use slabd::sys::cpu;
 
 use crate::filled::{AHEAD, NOW, Numbers, filled, key, set_in};
 
 /// Items.
 const ITEMS: usize = 500_000;
-/// Megabytes for them and workers, by which a store chooses how many shards it has.
-const STORES: [(u64, usize); 3] = [(128, 1), (128, 2), (1024, 2)];
+/// Megabytes for them, by which a store for two workers chooses how many shards it has; and whether
+/// only one of them is asked.
+const STORES: [(u64, bool); 3] = [(1024, true), (128, false), (1024, false)];
+/// Of a hundred requests so many store something.
+const SETS: [usize; 2] = [0, 10];
 /// Requests of a visit.
 const BATCH: usize = 32;
 /// Visits in a round, and rounds of each kind.
@@ -42,24 +47,32 @@ pub fn measure(_: &mut Criterion) {
     let (visits, rounds) =
         if std::env::args().any(|arg| arg == "--bench") { (VISITS, ROUNDS) } else { (1, 1) };
     let cores = cpu::allowed_cores().expect("the kernel knows our cores");
-    println!("\n90/10, {ITEMS} items; two pinned threads against one, medians of {rounds} rounds");
+    println!("\n{ITEMS} items; medians of {rounds} rounds: ns a request of one pinned thread;");
+    println!("requests of two, as a multiple of one's; the same, where they share nothing");
     let mut held_ns = 0.0;
-    for (megabytes, threads) in STORES {
-        let store = filled(megabytes, threads, ITEMS);
-        let shards = store.stats(NOW).shards;
-        for elsewhere_ns in [0, ELSEWHERE_NS] {
-            let (mut one_ns, mut ratios) = (Vec::new(), Vec::new());
+    for (megabytes, hot) in STORES {
+        let [asked, other] = [(); 2].map(|()| Asked::new(megabytes, hot));
+        for (sets, elsewhere_ns) in SETS.iter().flat_map(|&sets| [(sets, 0), (sets, ELSEWHERE_NS)])
+        {
+            let (mut one_ns, mut shared, mut apart) = (Vec::new(), Vec::new(), Vec::new());
+            let two = &cores[..cores.len().min(2)];
             for _ in 0..rounds {
-                let round = |cores: &[usize]| round(&store, cores, visits, elsewhere_ns);
-                let one = round(&cores[..1]);
-                let two = round(&cores[..cores.len().min(2)]);
+                let round = |stores: [&Asked; 2], cores: &[usize]| {
+                    round(stores, sets, cores, visits, elsewhere_ns)
+                };
+                let one = round([&asked; 2], &cores[..1]);
+                let ratio = |two_ns| if cores.len() < 2 { f64::NAN } else { 2.0 * one / two_ns };
+                shared.push(ratio(round([&asked; 2], two)));
+                apart.push(ratio(round([&asked, &other], two)));
                 one_ns.push(one);
-                ratios.push(if cores.len() < 2 { f64::NAN } else { 2.0 * one / two });
             }
-            let (one, ratio) = (median(&mut one_ns), median(&mut ratios));
+            let one = median(&mut one_ns);
             println!(
-                "  shards: {shards:2}, {elsewhere_ns:3} ns elsewhere  one: {one:6.1} ns a request  \
-                 two: {ratio:.2} times as many"
+                "  {:>14}, {sets:2} % sets, {elsewhere_ns:3} ns elsewhere: {one:6.1} ns, {:.2} \
+                 times, {:.2} times with a store each",
+                asked.name,
+                median(&mut shared),
+                median(&mut apart),
             );
             if elsewhere_ns == 0 {
                 held_ns = one;
@@ -70,21 +83,52 @@ pub fn measure(_: &mut Criterion) {
     model(held_ns);
 }
 
+/// A store, and the items that are asked for.
+struct Asked {
+    name: String,
+    store: Store,
+    numbers: Vec<u32>,
+}
+
+impl Asked {
+    /// All items of a store, or those of its first shard; each was fetched before.
+    fn new(megabytes: u64, hot: bool) -> Asked {
+        let store = filled(megabytes, 2, ITEMS);
+        let hash = |number: u32| store.hash(&key(number as usize));
+        let asks = |&number: &u32| !hot || store.shard_of(hash(number)) == 0;
+        let numbers: Vec<u32> = (0..ITEMS as u32).filter(asks).collect();
+        for &number in numbers.iter().chain(&numbers) {
+            let key = key(number as usize);
+            store.session().get(&key, hash(number), None, NOW, |_| ()).expect("there is room");
+        }
+        let shards = store.stats(NOW).shards;
+        let name = if hot { format!("1 of {shards} shards") } else { format!("{shards} shards") };
+        Asked { name, store, numbers }
+    }
+}
+
 /// Nanoseconds for a request, where each core makes so many visits.
-fn round(store: &Store, cores: &[usize], visits: u32, elsewhere_ns: u64) -> f64 {
+fn round(
+    stores: [&Asked; 2],
+    sets: usize,
+    cores: &[usize],
+    visits: u32,
+    elsewhere_ns: u64,
+) -> f64 {
     let ready = Barrier::new(cores.len());
     let spent: Vec<Duration> = std::thread::scope(|scope| {
         let run = |(seed, &core): (usize, &usize)| {
-            let ready = &ready;
+            let (ready, asked) = (&ready, stores[seed]);
             scope.spawn(move || {
                 cpu::pin_current_thread(core).expect("a core of ours");
-                let mut numbers = Numbers(seed as u64 + 1, ITEMS);
+                let reader = asked.store.reader();
+                let mut numbers = Numbers(seed as u64 + 1, asked.numbers.len());
                 let mut out = Vec::new();
                 let elsewhere = Duration::from_nanos(elsewhere_ns * BATCH as u64);
                 ready.wait();
                 let begin = Instant::now();
                 for _ in 0..visits {
-                    visit(store, &mut numbers, &mut out);
+                    visit(asked, reader.as_ref(), sets, &mut numbers, &mut out);
                     let left = Instant::now();
                     while left.elapsed() < elsewhere {
                         std::hint::spin_loop();
@@ -100,23 +144,30 @@ fn round(store: &Store, cores: &[usize], visits: u32, elsewhere_ns: u64) -> f64 
     longest.as_nanos() as f64 / (f64::from(visits) * BATCH as f64)
 }
 
-/// What a worker does in the store for a batch: nine gets to a set.
-fn visit(store: &Store, numbers: &mut Numbers, out: &mut Vec<u8>) {
+/// What a worker does in the store for a batch.
+fn visit(
+    asked: &Asked,
+    reader: Option<&Reader>,
+    sets: usize,
+    numbers: &mut Numbers,
+    out: &mut Vec<u8>,
+) {
+    let store = &asked.store;
     let mut requests = [(0, [0; 16], KeyHash::default()); BATCH];
-    for (number, bytes, hash) in &mut requests {
-        *number = numbers.next();
-        *bytes = key(*number);
+    for (random, bytes, hash) in &mut requests {
+        *random = numbers.next();
+        *bytes = key(asked.numbers[*random] as usize);
         *hash = store.hash(bytes);
         store.prefetch_bucket(*hash);
     }
     out.clear();
-    let mut session = store.session();
+    let mut session = store.session_of(reader);
     requests[..AHEAD].iter().for_each(|request| store.prefetch_item(request.2, false));
-    for (at, (number, key, hash)) in requests.iter().enumerate() {
+    for (at, (random, key, hash)) in requests.iter().enumerate() {
         if let Some(ahead) = requests.get(at + AHEAD) {
             store.prefetch_item(ahead.2, false);
         }
-        if number % 10 == 0 {
+        if random % 100 < sets {
             set_in(&mut session, key, *hash);
         } else {
             session.get(key, *hash, None, NOW, |hit| hit.copy_to(out));

@@ -4,11 +4,13 @@ use super::clock;
 use super::deadlines::Entry;
 use crate::ops::watch::{Log, Streams};
 use crate::ops::{config::Config, counters::WorkerCounters, shared::Shared};
-use crate::store::Store;
+use crate::store::{Reader, Store};
 
 /// What a stage may use, and the moment it runs at.
 pub(super) struct Env<'a> {
     pub(super) store: &'a Store,
+    /// The worker's, if it has one.
+    pub(super) reader: Option<&'a Reader>,
     pub(super) config: &'a Config,
     pub(super) shared: &'a Shared,
     pub(super) counters: &'a WorkerCounters,

@@ -171,6 +171,7 @@ impl World {
     pub(super) fn stage(&mut self) {
         let env = Env {
             store: &self.store,
+            reader: None,
             config: &self.config,
             shared: &self.shared,
             counters: &self.shared.workers[0],

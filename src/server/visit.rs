@@ -66,7 +66,7 @@ impl<'v, 'e> Visit<'v, 'e> {
         long: bool,
         effects: &'v mut Effects,
     ) -> Self {
-        let mut session = env.store.session();
+        let mut session = env.store.session_of(env.reader);
         if env.watched != Streams::NONE {
             session.observe();
         }

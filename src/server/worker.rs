@@ -35,6 +35,7 @@ use crate::commands::{self, Next};
 use crate::ops::config::Dialect;
 use crate::ops::counters::WorkerCounters;
 use crate::ops::watch::Log;
+use crate::store::Reader;
 use crate::sys::signal::Signal;
 use watchers::Gone;
 
@@ -48,6 +49,8 @@ const DUMP_PERIOD: Duration = Duration::from_millis(DUMP_PERIOD_MS);
 /// One worker.
 pub(super) struct Worker {
     common: Arc<Common>,
+    /// For lookups beside other workers.
+    reader: Option<Reader>,
     /// Which one of `common.mailboxes` is ours.
     index: usize,
     poll: Poll,
@@ -97,8 +100,10 @@ impl Worker {
         let now = common.shared.now.load(Relaxed);
         let log = Log::new(common.config.worker_logbuf);
         let effects = Effects { log, ..Effects::default() };
+        let reader = common.store.reader();
         Worker {
             common,
+            reader,
             index,
             poll,
             inbox,
@@ -204,7 +209,7 @@ impl Worker {
         let common = Arc::clone(&self.common);
         let counters = &common.shared.workers[self.index];
         if !self.ready.is_empty() {
-            let env = env(&common, counters, now, self.stop.is_some());
+            let env = env((&common, self.reader.as_ref()), counters, now, self.stop.is_some());
             if let Some(moment) = env.moment() {
                 self.effects.log.set_moment(moment);
             }
@@ -229,7 +234,7 @@ impl Worker {
         let Some(udp) = self.udp.as_mut().filter(|udp| udp.is_ready()) else { return };
         let common = Arc::clone(&self.common);
         let counters = &common.shared.workers[self.index];
-        let env = env(&common, counters, now, self.stop.is_some());
+        let env = env((&common, self.reader.as_ref()), counters, now, self.stop.is_some());
         self.effects.shutdown = self.effects.shutdown.or(udp.serve(&env, &mut self.stage));
         self.carry_out(&common, counters);
     }
@@ -445,7 +450,7 @@ impl Worker {
         // What waits behind the login is to be parsed anew.
         conn.hungry = conn.input.is_empty();
         (conn.wanted, conn.scanned) = (0, 0);
-        let env = env(&common, counters, self.wheel.visited(), self.stop.is_some());
+        let env = env((&common, self.reader.as_ref()), counters, self.wheel.visited(), self.stop.is_some());
         (conn.last_command, conn.received_at) = (env.now, env.now);
         conn.send(&answer, env.now, counters);
         settle(&env, conn, asker.token, &mut self.ready, &mut self.effects);
@@ -503,7 +508,7 @@ impl Worker {
         answer.extend_from_slice(b"END\r\n");
         conn.phase = Phase::Commands;
         let counters = &common.shared.workers[self.index];
-        let env = env(&common, counters, self.wheel.visited(), self.stop.is_some());
+        let env = env((&common, self.reader.as_ref()), counters, self.wheel.visited(), self.stop.is_some());
         conn.send(&answer, env.now, counters);
         settle(&env, conn, asker.token, &mut self.ready, &mut self.effects);
         self.carry_out(&common, counters);
@@ -548,12 +553,18 @@ impl Worker {
 }
 
 /// What a stage may use at second `now`.
-fn env<'a>(common: &'a Common, counters: &'a WorkerCounters, now: u32, stopping: bool) -> Env<'a> {
+fn env<'a>(
+    (common, reader): (&'a Common, Option<&'a Reader>),
+    counters: &'a WorkerCounters,
+    now: u32,
+    stopping: bool,
+) -> Env<'a> {
     let asked = common.config.requests_per_event.map_or(TURN_REQUESTS_MAX, |n| n as usize);
     let workers = common.mailboxes.len() as u64;
     let tight = counters.buffer_bytes.get() > BUFFERS_SOFT_MAX / workers / 2;
     Env {
         store: &common.store,
+        reader,
         config: &common.config,
         shared: &common.shared,
         counters,

@@ -242,6 +242,15 @@ impl ItemHeader {
         self.state & bits != 0
     }
     #[inline]
+    pub(super) fn is_all(&self, bits: u8) -> bool {
+        self.state & bits == bits
+    }
+    /// Its value is in one piece, and it has no marks.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        !self.is(state::CHAINED) && !self.has(mark::ALL)
+    }
+    #[inline]
     pub(super) fn queue(&self) -> Queue {
         Queue::ALL[(self.state & state::QUEUE) as usize]
     }

@@ -40,6 +40,7 @@ mod operands;
 mod pages;
 mod pin;
 mod put;
+mod readers;
 mod reap;
 mod session;
 mod shard;
@@ -56,7 +57,8 @@ mod upload;
 
 use std::io;
 
-use crate::sync::{Arc, AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering};
+use crate::sync::{Arc, AtomicU64, AtomicUsize, Mutex, Ordering};
+use crate::sys::biased::{Biased, Guard, Seats};
 use crate::sys::memory::Backing;
 
 pub use arena::Lease;
@@ -85,6 +87,8 @@ pub use operands::{
 use pages::PagePool;
 #[cfg(feature = "debug-commands")]
 pub use pin::HoldKind;
+pub use readers::Reader;
+use readers::{Sight, Tally};
 pub use session::Session;
 use shard::{Parts, Shard};
 pub use spent::{ClassSpent, Spent};
@@ -107,7 +111,7 @@ pub type Deadline = u32;
 
 /// A found item, while its shard is locked.
 pub struct Hit<'a> {
-    shard: &'a mut Shard,
+    shard: Sight<'a>,
     id: ItemId,
     /// The shard's number, for names that leave it.
     number: usize,
@@ -178,7 +182,7 @@ impl Hit<'_> {
     }
     /// Tell this asker to renew it, and nobody else.
     pub fn win(&mut self) {
-        self.shard.header_mut(self.id).add_marks(item::mark::WON);
+        self.shard.alone().header_mut(self.id).add_marks(item::mark::WON);
     }
     /// Its class, from 1, as statistics count it.
     pub fn class(&self) -> usize {
@@ -191,7 +195,7 @@ impl Hit<'_> {
     /// Keep the value as it is now, to be copied out in slices; for values longer than 64 KiB.
     pub fn pin(&mut self) -> PinId {
         let len = self.len() as u32;
-        PinId(outside(self.number, self.shard.pin(self.id)), len)
+        PinId(outside(self.number, self.shard.alone().pin(self.id)), len)
     }
 }
 
@@ -248,7 +252,7 @@ impl Budget {
 /// no lock shares one with another.
 #[repr(align(128))]
 struct Slot {
-    shard: Mutex<Shard>,
+    shard: Biased<Shard>,
     foresight: Foresight,
 }
 
@@ -280,6 +284,9 @@ pub struct Store {
     moves: Mutex<Moves>,
     /// Dumps going on.
     dumps: AtomicUsize,
+    /// Of those who read beside others; and what is counted on each.
+    seats: Arc<Seats>,
+    tallies: Box<[Arc<Tally>]>,
     /// What locks are timed with.
     ticks: fn() -> u64,
 }
@@ -312,6 +319,9 @@ impl Store {
         let in_flight = Budget::new((config.limit_bytes / 4).max(config.item_size_max));
         // One value at least must be readable to its end.
         let pinned_dead = Budget::new((config.limit_bytes / 8).max(config.item_size_max));
+        let seats = readers::seats_for(config.threads);
+        let classes = settings.chunk_sizes.len();
+        let tallies = (0..seats.count()).map(|_| Arc::new(Tally::new(classes))).collect();
         let slot = |number: usize| -> io::Result<Slot> {
             let index = Index::new(items_max as usize, level, number)?;
             let ghosts = Ghosts::new(items_max as usize, number)?;
@@ -329,7 +339,7 @@ impl Store {
                 ghosts,
                 number: (number as u64, bits),
             });
-            Ok(Slot { shard: Mutex::new(shard), foresight })
+            Ok(Slot { shard: Biased::new(shard, &seats), foresight })
         };
         let slots = (0..shards).map(slot).collect::<io::Result<Box<[Slot]>>>()?;
         Ok(Store {
@@ -345,6 +355,8 @@ impl Store {
             tuning: Mutex::new(Tuning::new(&config)),
             moves: Mutex::new(Moves::default()),
             dumps: AtomicUsize::new(0),
+            seats,
+            tallies,
             ticks: || 0,
         })
     }
@@ -366,6 +378,10 @@ impl Store {
         // A shift by 64 would overflow: one shard needs none.
         if self.slots.len() == 1 { 0 } else { (hash.0 >> self.shift) as usize }
     }
+    /// The shard of a key, from 0.
+    pub fn shard_of(&self, hash: KeyHash) -> usize {
+        self.slot(hash)
+    }
     /// Bring a key's index bucket into the cache; takes no lock.
     #[inline]
     pub fn prefetch_bucket(&self, hash: KeyHash) {
@@ -381,7 +397,13 @@ impl Store {
     /// kept for the whole visit, so make visits short (one batch) and do no IO during one.
     #[inline]
     pub fn session(&self) -> Session<'_> {
-        Session::new(self)
+        Session::new(self, None)
+    }
+    /// A visit by a worker that has a reader: where shards are only read, it reads them beside
+    /// others.
+    #[inline]
+    pub fn session_of<'a>(&'a self, reader: Option<&'a Reader>) -> Session<'a> {
+        Session::new(self, reader)
     }
 
     /// The reader is done, or gone.
@@ -526,6 +548,7 @@ impl Store {
                 *sizes.entry(bucket * 32).or_insert(0) += count;
             }
         }
+        self.tallies.iter().for_each(|tally| tally.add_to(&mut total));
         total.hash_power = level + self.slots.len().trailing_zeros();
         total.sizes = sizes.into_iter().collect();
         total.pages_free = self.pool.free() as u64;
@@ -539,6 +562,7 @@ impl Store {
             shard.settle();
             shard.counts.reset();
         }
+        self.tallies.iter().for_each(|tally| tally.reset());
     }
 
     /// Tests: let the next `n` page allocations succeed and all later ones fail; `None`: stop
@@ -570,7 +594,7 @@ impl Slot {
         result
     }
     #[inline]
-    fn lock(&self) -> MutexGuard<'_, Shard> {
-        self.shard.lock().expect("a shard is never left half-changed: a panic ends the process")
+    fn lock(&self) -> Guard<'_, Shard> {
+        self.shard.lock()
     }
 }

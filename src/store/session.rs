@@ -2,23 +2,28 @@
 //!
 //! With one shard the lock is taken once for the visit (32 keys must not mean 32 locks), unless
 //! much is stored or had to go, or the visitor lets go of it; with more it is taken for each verb,
-//! since neighbours in a batch rarely share a shard.
+//! since neighbours in a batch rarely share a shard. A get that changes nothing needs no lock where
+//! the shard is open to readers (`readers.rs`).
 //!
 //! A lookup is inlined from here down to the key's comparison: it is a hundred instructions in the
 //! end, and was twice that in calls.
 
 use super::events::{Event, Journal};
 use super::geometry::PAGE_SIZE;
+use super::item::ItemId;
+use super::readers::{Reader, Sight, Tally, quiet_min};
 use super::shard::{Shard, TOIL};
 use super::{ATTEMPTS, PAGES_FOR_ONE, Seconds, SetArgs, SetMode, Store, Stored, UploadId, inside};
 use super::{ArithArgs, Counted, Deadline, DeleteArgs, Deleted, FetchArgs, Hit, KeyHash};
-use crate::sync::MutexGuard;
+use crate::sys::biased::{Guard, ReadGuard};
 
 /// See [`Store::session`].
 pub struct Session<'a> {
     store: &'a Store,
+    /// Who looks keys up beside others.
+    reader: Option<&'a Reader>,
     /// The only shard's lock, once taken.
-    guard: Option<MutexGuard<'a, Shard>>,
+    guard: Option<Guard<'a, Shard>>,
     /// When it was.
     locked_at: u64,
     /// What happened, if that is to be known.
@@ -36,18 +41,20 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// Run a verb, and take what it says.
+    /// A verb is about to be run.
     #[inline(always)]
-    fn run<R>(&mut self, shard: &mut Shard, verb: impl FnOnce(&mut Shard) -> R) -> R {
+    fn begin(&self, shard: &mut Shard) {
         if self.on {
             shard.observed = true;
         }
-        let result = verb(shard);
+    }
+    /// It was: take what it says.
+    #[inline(always)]
+    fn end(&mut self, shard: &mut Shard) {
         if self.on {
             shard.observed = false;
             self.take(&mut shard.journal);
         }
-        result
     }
     #[cold]
     fn take(&mut self, journal: &mut Journal) {
@@ -56,8 +63,8 @@ impl Seen {
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn new(store: &'a Store) -> Session<'a> {
-        Session { store, guard: None, locked_at: 0, seen: Seen::default() }
+    pub(super) fn new(store: &'a Store, reader: Option<&'a Reader>) -> Session<'a> {
+        Session { store, reader, guard: None, locked_at: 0, seen: Seen::default() }
     }
 
     /// Let go of the lock the visit holds, if it does; the next verb takes it again. To be called
@@ -69,6 +76,14 @@ impl<'a> Session<'a> {
             self.store.slots[0].publish(&shard);
             shard.rest();
             shard.counts.holds.record((self.store.ticks)().saturating_sub(self.locked_at));
+            self.leave(shard);
+        }
+    }
+    /// Let go of a shard, which others may read from now on if it saw but quiet gets for a while.
+    #[inline]
+    fn leave(&self, shard: Guard<'_, Shard>) {
+        if self.reader.is_some() && shard.quiet >= quiet_min(&self.store.seats) {
+            shard.open();
         }
     }
 
@@ -86,11 +101,29 @@ impl<'a> Session<'a> {
             1 => lock_once(store, &mut self.guard, &mut self.locked_at),
             _ => own.insert(store.slots[number].lock()),
         };
-        let result = self.seen.run(shard, |shard| verb(shard, number));
+        shard.quiet = 0;
+        self.seen.begin(shard);
+        let result = verb(shard, number);
+        self.seen.end(shard);
         if let Some(guard) = own {
             store.slots[number].publish(&guard);
         }
         result
+    }
+
+    /// A lookup beside others: the key's item, if there is one. `None`: it takes the lock.
+    #[inline(always)]
+    fn look(
+        &self,
+        number: usize,
+        key: &[u8],
+        hash: KeyHash,
+        now: Seconds,
+    ) -> Option<(ReadGuard<'a, Shard>, &'a Tally, Option<ItemId>)> {
+        let reader = self.reader.filter(|_| !self.seen.on)?;
+        let shard = self.store.slots[number].shard.read(&reader.seat)?;
+        let found = shard.look(key, hash, now)?;
+        Some((shard, &reader.tally, found))
     }
 
     /// Look a key up; `touch` also moves its deadline. Counts the get (or touch) and its outcome.
@@ -103,16 +136,34 @@ impl<'a> Session<'a> {
         now: Seconds,
         found: impl FnOnce(Hit<'_>) -> R,
     ) -> Option<R> {
-        let mut lacks = None;
-        let result = self.with(hash, |shard, number| {
-            let Some(id) = shard.find_live(key, hash, now) else {
-                shard.missed(touch.is_some());
-                return None;
-            };
-            let result = found(Hit { shard, id, number });
-            lacks = shard.fetched(id, touch, now);
-            Some(result)
-        });
+        let store = self.store;
+        let number = store.slot(hash);
+        let shared = if touch.is_none() { self.look(number, key, hash, now) } else { None };
+        let mut own = None;
+        let (mut sight, id) = match &shared {
+            Some((shard, tally, id)) => (Sight::Shared(shard, tally), *id),
+            None => {
+                let shard = match store.slots.len() {
+                    1 => lock_once(store, &mut self.guard, &mut self.locked_at),
+                    _ => own.insert(store.slots[number].lock()),
+                };
+                self.seen.begin(shard);
+                let id = shard.find_live(key, hash, now);
+                if self.reader.is_some() {
+                    shard.note_get(id, touch.is_some() || self.seen.on, now);
+                }
+                (Sight::Alone(shard), id)
+            }
+        };
+        let result = id.map(|id| found(Hit { shard: sight.again(), id, number }));
+        let lacks = sight.looked_up(id, touch, now);
+        if let Sight::Alone(shard) = sight {
+            self.seen.end(shard);
+        }
+        if let Some(guard) = own {
+            store.slots[number].publish(&guard);
+            self.leave(guard);
+        }
         if let Some(deadline) = touch {
             self.touched((key, hash), lacks, deadline, now);
         }
@@ -313,7 +364,7 @@ impl<'a> Session<'a> {
         let mut look = |shard: &mut Shard, number: usize| {
             let (id, created) = shard.fetch(key, hash, args, now)?;
             let found = found.take().expect("what was found is looked at once");
-            let result = found(Hit { shard, id, number }, created);
+            let result = found(Hit { shard: Sight::Alone(shard), id, number }, created);
             if !args.no_bump {
                 shard.bump(id, now);
             }
@@ -352,7 +403,7 @@ impl<'a> Session<'a> {
     ) -> Option<R> {
         self.with(hash, |shard, number| {
             let id = shard.find_live(key, hash, now)?;
-            Some(found(Hit { shard, id, number }))
+            Some(found(Hit { shard: Sight::Alone(shard), id, number }))
         })
     }
 
@@ -392,7 +443,7 @@ impl<'a> Session<'a> {
 #[inline(always)]
 fn lock_once<'g, 'a>(
     store: &'a Store,
-    guard: &'g mut Option<MutexGuard<'a, Shard>>,
+    guard: &'g mut Option<Guard<'a, Shard>>,
     locked_at: &mut u64,
 ) -> &'g mut Shard {
     if guard.is_none() {
@@ -403,7 +454,7 @@ fn lock_once<'g, 'a>(
 
 #[cold]
 #[inline(never)]
-fn lock<'a>(store: &'a Store, guard: &mut Option<MutexGuard<'a, Shard>>, locked_at: &mut u64) {
+fn lock<'a>(store: &'a Store, guard: &mut Option<Guard<'a, Shard>>, locked_at: &mut u64) {
     *guard = Some(store.slots[0].lock());
     *locked_at = (store.ticks)();
 }

@@ -54,6 +54,8 @@ pub(super) struct Parts {
 pub struct Shard {
     /// Part of `counts`.
     pub(super) hits: Hits,
+    /// Gets in a row that changed nothing, and no other verb.
+    pub(super) quiet: u32,
     pub(super) flush: Flush,
     /// Its own, and how many bits number the shards.
     pub(super) number: (u64, u32),
@@ -70,12 +72,12 @@ pub struct Shard {
     pub(super) observed: bool,
     pub(super) settings: Settings,
     pub(super) pool: PagePool,
-    /// Bytes of unfinished uploads, of all shards.
-    pub(super) in_flight: Budget,
     pub(super) slabs: Slabs,
     /// Bytes of unlinked values that only pins keep, of all shards.
     pub(super) dead_pins: Budget,
     pub(super) index: Index,
+    /// Bytes of unfinished uploads, of all shards.
+    pub(super) in_flight: Budget,
     pub(super) hasher: KeyHasher,
     pub(super) lru: Vec<Lru>,
     pub(super) counts: Counts,
@@ -140,6 +142,7 @@ impl Shard {
         let classes = slabs.len();
         Shard {
             hits: Hits::default(),
+            quiet: 0,
             settings: parts.settings,
             hasher: parts.hasher,
             pool: parts.pool,

@@ -1,7 +1,8 @@
-//! libc and nothing but libc: each wrapper is safe to call with any argument.
+//! What the system and the processor offer, made safe to call with any argument: mostly libc.
 
 #![allow(unsafe_code)]
 
+pub mod biased;
 pub mod cpu;
 pub mod lazy;
 pub mod memory;

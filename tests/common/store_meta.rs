@@ -45,7 +45,7 @@ impl World {
             output_begin: 0,
         };
         let (mut client, mut out) = (ClientState::default(), Vec::new());
-        let mut session = self.store.session();
+        let mut session = self.session();
         match commands::execute(&cx, &mut session, &mut client, &request, None, &mut out) {
             Next::Continue => out,
             Next::Stream(Producer::Value(pin, behind)) => {
@@ -250,7 +250,7 @@ impl World {
             self.set_deadline(key, deadline);
         }
         if mark.invalidate && !self.lost && !self.is_dead(&self.twin[key]) {
-            let cas = self.store.session().peek(key, hash, self.now, |hit| hit.cas());
+            let cas = self.session().peek(key, hash, self.now, |hit| hit.cas());
             let cas = self.check_cas(cas.expect("it is marked, not deleted"), mark.new_cas);
             let entry = self.twin.get_mut(key).expect("it is there");
             (entry.cas, entry.stale, entry.won) = (cas, true, false);

@@ -10,7 +10,7 @@ impl World {
     pub(crate) fn bad_set(&mut self, terms: Terms, len: usize) {
         let key = key_bytes(terms.key);
         let args = self.args(&key, terms);
-        let told = self.store.session().count_bad_set(&args, len as u32, self.now);
+        let told = self.session().count_bad_set(&args, len as u32, self.now);
         self.absorb(None);
         match self.is_too_large(&args, len, args.flags) {
             true => {
@@ -24,7 +24,7 @@ impl World {
     pub(crate) fn touch(&mut self, key: &[u8], life: Life) {
         let deadline = self.deadline(life);
         let hash = self.store.hash(key);
-        let touched = self.store.session().touch(key, hash, deadline, self.now);
+        let touched = self.session().touch(key, hash, deadline, self.now);
         self.absorb(None);
         assert_eq!(touched, self.find(key).is_some(), "touch finds what lives");
         self.note_fetch(key);
@@ -33,7 +33,7 @@ impl World {
 
     pub(crate) fn delete(&mut self, key: &[u8], compare: Compare) {
         let (hash, compare) = (self.store.hash(key), self.compare(key, compare));
-        let deleted = self.store.session().delete(&DeleteArgs::new(key, hash, compare), self.now);
+        let deleted = self.session().delete(&DeleteArgs::new(key, hash, compare), self.now);
         self.absorb(None);
         let want = match self.find(key) {
             None => Deleted::NotFound,
@@ -49,7 +49,7 @@ impl World {
     pub(crate) fn arith(&mut self, key: &[u8], delta: u64, decrement: bool) {
         let hash = self.store.hash(key);
         let args = ArithArgs::new(key, hash, delta, decrement);
-        let counted = self.store.session().arith(&args, self.now);
+        let counted = self.session().arith(&args, self.now);
         self.absorb(Some(key));
         self.judge_counted(&args, counted);
     }

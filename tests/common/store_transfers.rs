@@ -178,7 +178,7 @@ impl World {
         let Some(key) = self.long.get(nth % self.long.len().max(1)).cloned() else { return };
         let hash = self.store.hash(&key);
         let room = self.pins.len() < OPEN_MAX;
-        let pinned = self.store.session().get(&key, hash, None, self.now, |mut hit| {
+        let pinned = self.session().get(&key, hash, None, self.now, |mut hit| {
             // Only what does not stand in one piece can be pinned.
             (room && hit.value().is_none()).then(|| hit.pin())
         });

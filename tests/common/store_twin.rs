@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use slabd::store::{SetArgs, SetMode, SetRare, Store, StoreConfig, Stored};
+use slabd::store::{Reader, Session, SetArgs, SetMode, SetRare, Store, StoreConfig, Stored};
 
 use crate::rng::Rng;
 use crate::store_meta::{IN_LINE_MAX, Voice};
@@ -59,6 +59,7 @@ pub struct Tally {
 /// Both, side by side.
 pub struct World {
     pub(crate) store: Store,
+    reader: Option<Reader>,
     pub(crate) config: StoreConfig,
     pub(crate) twin: HashMap<Vec<u8>, Entry>,
     pub(crate) now: u32,
@@ -88,11 +89,11 @@ pub struct World {
     pub(crate) lost: bool,
 }
 
-/// Defaults, small.
+/// Defaults, small; for two workers, so that there are readers.
 pub fn config(pages: usize) -> StoreConfig {
     StoreConfig {
         limit_bytes: (pages * PAGE) as u64,
-        threads: 1,
+        threads: 2,
         item_size_max: 290_000,
         track_sizes: true,
         seed: Some(7),
@@ -120,6 +121,7 @@ impl World {
         });
         let shards = store.stats(100).shards;
         World {
+            reader: store.reader(),
             store,
             voice: Voice::new(&config),
             config,
@@ -183,11 +185,17 @@ impl World {
         }
     }
 
+    /// A visit that finds all shards open to readers.
+    pub(crate) fn session(&self) -> Session<'_> {
+        self.store.open_shards();
+        self.store.session_of(self.reader.as_ref())
+    }
+
     fn get(&mut self, key: &[u8], touch: Option<Life>) {
         let deadline = touch.map(|life| self.deadline(life));
         let hash = self.store.hash(key);
         self.store.prefetch_bucket(hash);
-        let mut session = self.store.session();
+        let mut session = self.session();
         self.store.prefetch_item(hash, true);
         let mut value = Vec::new();
         let got = session.get(key, hash, deadline, self.now, |hit| {
@@ -236,7 +244,7 @@ impl World {
         let args = self.args(&key, terms);
         let stored = match terms.rare {
             Some(_) if value.len() <= IN_LINE_MAX => self.say_set(&args, &value),
-            _ => self.store.session().set(&args, &value, self.now),
+            _ => self.session().set(&args, &value, self.now),
         };
         self.absorb(Some(&key));
         self.judge_stored(&args, value, stored);

@@ -5,6 +5,7 @@
 //! The seed is printed; `SLABD_SEED=n cargo test --test model` runs the same operations again, and
 //! `SLABD_OPERATIONS=n` changes how many (sanitizers are slow).
 
+mod crowd;
 #[path = "../common/rng.rs"]
 #[allow(dead_code)] // each user of it needs a part
 mod rng;
@@ -43,10 +44,14 @@ fn from_env(name: &str) -> Option<u64> {
     env::var(name).ok().map(|text| text.parse().expect("a number"))
 }
 
+fn seed() -> u64 {
+    from_env("SLABD_SEED").unwrap_or_else(|| RandomState::new().hash_one(0))
+}
+
 /// Run `operations` on a store and its twin.
 fn play(config: StoreConfig, scope: Scope, operations: usize) -> Tally {
     let operations = from_env("SLABD_OPERATIONS").map_or(operations, |n| n as usize);
-    let seed = from_env("SLABD_SEED").unwrap_or_else(|| RandomState::new().hash_one(0));
+    let seed = seed();
     println!("SLABD_SEED={seed}");
     let mut world = World::new(config, scope.len_max);
     let mut choices = Choices::Random(Rng::new(seed));

@@ -37,7 +37,7 @@ impl Worker {
         let common = Arc::clone(&self.common);
         let counters = &common.shared.workers[self.index];
         let now = common.shared.now.load(Relaxed);
-        let env = env(&common, counters, now, self.stop.is_some());
+        let env = env((&common, self.reader.as_ref()), counters, now, self.stop.is_some());
         let mut lines = std::mem::take(&mut self.lines);
         for &token in &self.watchers {
             let conn = &mut self.conns[token];
