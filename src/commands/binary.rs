@@ -2,15 +2,32 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::get::ONE;
 use super::{Context, Next, Producer, exptime};
 use crate::protocol::limits::VALUE_IN_BUFFER_MAX;
 use crate::protocol::{Binary, Exptime, Refusal, Reply, Style};
 use crate::store::{KeyHash, Session};
 
+/// Look up the only key of a request.
+#[inline]
+pub(super) fn fetch_one(
+    cx: &Context<'_>,
+    session: &mut Session<'_>,
+    wanted: (&[u8], KeyHash),
+    touch: Option<Exptime>,
+    to: Binary,
+    out: &mut Vec<u8>,
+) -> Next {
+    match session.has_reader() {
+        false => fetch::<ONE, false>(cx, session, wanted, touch, to, out),
+        true => fetch::<ONE, true>(cx, session, wanted, touch, to, out),
+    }
+}
+
 /// Look one key up, and answer even if it is not there. There is a copy for each place: see
 /// `get::ONE`.
 #[inline(always)]
-pub(super) fn fetch<const PLACE: u8>(
+pub(super) fn fetch<const PLACE: u8, const SHARED: bool>(
     cx: &Context<'_>,
     session: &mut Session<'_>,
     (key, hash): (&[u8], KeyHash),
@@ -21,7 +38,7 @@ pub(super) fn fetch<const PLACE: u8>(
     let style = Style::Binary(to);
     let touch = touch.map(|e| exptime::deadline(e, cx.now, cx.shared.epoch_unix));
     let mut reply = Reply::new(style, out);
-    let found = session.get(key, hash, touch, cx.now, |mut hit| {
+    let found = session.look_up::<SHARED, _>(key, hash, touch, cx.now, |mut hit| {
         let (flags, cas, len) = (hit.flags(), hit.cas(), hit.len());
         if !style.shows_value() {
             reply.hit(key, flags, 0, cas);

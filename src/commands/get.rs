@@ -47,22 +47,32 @@ pub(super) fn get(
     let touch = get.touch.map(|e| exptime::deadline(e, cx.now, cx.shared.epoch_unix));
     match (get.keys.only(), hash) {
         (Some(key), Some(hash)) if client.resume_at == 0 => {
-            one::<ONE>(cx, session, (key, hash), touch, reply)
+            let (found, shared) = ((key, hash), session.has_reader());
+            match shared {
+                false => one::<ONE, false>(cx, session, found, touch, reply),
+                true => one::<ONE, true>(cx, session, found, touch, reply),
+            }
         }
-        _ => Lookup::new(cx, touch).answer_list(session, client, get.keys, reply),
+        _ => {
+            let all = Lookup::new(cx, touch);
+            match session.has_reader() {
+                false => all.answer_list::<false>(session, client, get.keys, reply),
+                true => all.answer_list::<true>(session, client, get.keys, reply),
+            }
+        }
     }
 }
 
 /// Answer the only key of a list.
 #[inline(always)]
-pub(super) fn one<const PLACE: u8>(
+pub(super) fn one<const PLACE: u8, const SHARED: bool>(
     cx: &Context<'_>,
     session: &mut Session<'_>,
     (key, hash): (&[u8], KeyHash),
     touch: Option<Deadline>,
     mut reply: Reply<'_>,
 ) -> Next {
-    if let Some(pin) = Lookup::new(cx, touch).answer::<PLACE>(session, key, hash, &mut reply) {
+    if let Some(pin) = Lookup::new(cx, touch).answer::<PLACE, SHARED>(session, key, hash, &mut reply) {
         return Next::Stream(Producer::Value(pin, ONLY_VALUE_END));
     }
     reply.end();
@@ -91,14 +101,14 @@ impl<'c, 'x> Lookup<'c, 'x> {
 
     /// Look one key up and answer it, if it is there. A long value is not answered but pinned.
     #[inline(always)]
-    fn answer<const PLACE: u8>(
+    fn answer<const PLACE: u8, const SHARED: bool>(
         &self,
         session: &mut Session<'_>,
         key: &[u8],
         hash: KeyHash,
         reply: &mut Reply<'_>,
     ) -> Option<PinId> {
-        let found = session.get(key, hash, self.touch, self.cx.now, |mut hit| {
+        let found = session.look_up::<SHARED, _>(key, hash, self.touch, self.cx.now, |mut hit| {
             let cas = if reply.shows_cas() { hit.cas() } else { 0 };
             let flags = hit.flags();
             if let Some(value) = hit.value() {
@@ -127,7 +137,7 @@ impl<'c, 'x> Lookup<'c, 'x> {
 
     /// Answer the keys of a list from where the client stands. Keys are hashed, and their buckets
     /// fetched, `BUCKETS_AHEAD` keys before they are answered; a ring holds those in between.
-    fn answer_list(
+    fn answer_list<const SHARED: bool>(
         &self,
         session: &mut Session<'_>,
         client: &mut ClientState,
@@ -166,7 +176,7 @@ impl<'c, 'x> Lookup<'c, 'x> {
                 let_go(session);
             }
             let before = reply.len();
-            if let Some(pin) = self.answer::<LISTED>(session, key, hash, &mut reply) {
+            if let Some(pin) = self.answer::<LISTED, SHARED>(session, key, hash, &mut reply) {
                 client.resume_at = end;
                 return Next::SendPinned(pin);
             }

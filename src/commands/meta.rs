@@ -1,5 +1,6 @@
 //! mg and me: one key, and whatever may be asked of its item.
 
+use super::get::ONE;
 use super::{Context, Next, Producer, exptime};
 use crate::protocol::limits::VALUE_IN_BUFFER_MAX;
 use crate::protocol::{Exptime, Flags, Plain, Reply, Shown, Style, Ttl, mask};
@@ -92,9 +93,24 @@ pub(super) fn left(deadline: Deadline, now: u32) -> Ttl {
     (deadline != 0).then(|| deadline.saturating_sub(now))
 }
 
+/// Answer the only key of a request.
+#[inline]
+pub(super) fn fetch_one(
+    cx: &Context<'_>,
+    session: &mut Session<'_>,
+    wanted: (&[u8], KeyHash),
+    flags: &Flags<'_>,
+    out: &mut Vec<u8>,
+) -> Next {
+    match session.has_reader() {
+        false => fetch::<ONE, false>(cx, session, wanted, flags, out),
+        true => fetch::<ONE, true>(cx, session, wanted, flags, out),
+    }
+}
+
 /// Answer one key. There is a copy for each place: see `get::ONE`.
 #[inline(always)]
-pub(super) fn fetch<const PLACE: u8>(
+pub(super) fn fetch<const PLACE: u8, const SHARED: bool>(
     cx: &Context<'_>,
     session: &mut Session<'_>,
     (key, hash): (&[u8], KeyHash),
@@ -102,7 +118,7 @@ pub(super) fn fetch<const PLACE: u8>(
     out: &mut Vec<u8>,
 ) -> Next {
     let found = match flags.meets(PECULIAR) {
-        false => look_up::<PLACE>(cx, session, (key, hash), flags, out),
+        false => look_up::<PLACE, SHARED>(cx, session, (key, hash), flags, out),
         true => look_closely(cx, session, (key, hash), flags, out),
     };
     match found {
@@ -118,7 +134,7 @@ pub(super) fn fetch<const PLACE: u8>(
 /// Nothing but the item's value and what describes it is asked for: nearly always it is just an
 /// item. What was found: a long value's pin, if there is one to be sent.
 #[inline(always)]
-fn look_up<const PLACE: u8>(
+fn look_up<const PLACE: u8, const SHARED: bool>(
     cx: &Context<'_>,
     session: &mut Session<'_>,
     (key, hash): (&[u8], KeyHash),
@@ -126,7 +142,7 @@ fn look_up<const PLACE: u8>(
     out: &mut Vec<u8>,
 ) -> Option<Option<PinId>> {
     let mut reply = Reply::new(Style::Meta(*flags), out);
-    session.get(key, hash, None, cx.now, |mut hit| {
+    session.look_up::<SHARED, _>(key, hash, None, cx.now, |mut hit| {
         if !hit.has_marks()
             && let Some(value) = hit.value()
         {

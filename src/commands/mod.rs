@@ -132,7 +132,8 @@ fn execute_decoded(
     let Some(key) = flags.decode(text) else { return Next::Continue };
     let command = request.command.with_key(key.bytes());
     let hash = cx.store.hash(key.bytes());
-    dispatch(cx, session, client, &Request { command, style: request.style }, Some(hash), out)
+    let request = Request { command, style: request.style };
+    dispatch(cx, session, client, &request, Some(hash), out)
 }
 
 #[inline]
@@ -168,10 +169,10 @@ fn dispatch(
         }
         Command::Fetch(Fetch { key, touch }) => match style {
             Style::Binary(to) => {
-                binary::fetch::<{ get::ONE }>(cx, session, (key, hash(key)), touch, to, out)
+                binary::fetch_one(cx, session, (key, hash(key)), touch, to, out)
             }
             Style::Meta(ref flags) => {
-                meta::fetch::<{ get::ONE }>(cx, session, (key, hash(key)), flags, out)
+                meta::fetch_one(cx, session, (key, hash(key)), flags, out)
             }
             Style::Text { .. } => unreachable!("text looks up lists"),
         },

@@ -12,14 +12,13 @@ use std::ops::Deref;
 
 use super::counts::VerbMisses;
 use super::hash::KeyHash;
-use super::item::{ItemHeader, ItemId, Queue, state};
+use super::item::{ItemHeader, ItemId, state};
 use super::lru::UPDATE_INTERVAL;
 use super::shard::Shard;
-use super::slab::ClassId;
 use super::stats::StoreStats;
-use super::{Deadline, Seconds, Store};
+use super::{Seconds, Slot, Store};
 use crate::sync::{Arc, AtomicU64, Ordering};
-use crate::sys::biased::{self, Seats};
+use crate::sys::biased::{self, ReadGuard, Seats};
 
 /// Quiet gets in a row, for each seat there is, after which a shard is opened. To shut it costs a
 /// look at every seat, each a cache miss or so; a get that is not alone with the shard saves one or
@@ -67,13 +66,13 @@ impl Tally {
     pub(super) fn new(classes: usize) -> Tally {
         Tally { misses: Tick::default(), hits: (0..classes).map(|_| Default::default()).collect() }
     }
+    /// A get found this in a shard.
     #[inline]
-    pub(super) fn missed(&self) {
-        self.misses.add_one();
-    }
-    #[inline]
-    pub(super) fn hit(&self, class: ClassId, queue: Queue) {
-        self.hits[class][queue as usize].add_one();
+    pub(super) fn got(&self, shard: &Shard, id: Option<ItemId>) {
+        match id {
+            Some(id) => self.hits[shard.line(id)][shard.header(id).queue() as usize].add_one(),
+            None => self.misses.add_one(),
+        }
     }
     pub(super) fn add_to(&self, total: &mut StoreStats) {
         total.misses = VerbMisses { get: total.misses.get + self.misses.get(), ..total.misses };
@@ -91,9 +90,8 @@ impl Tally {
 pub(super) enum Sight<'a> {
     /// To itself.
     Alone(&'a mut Shard),
-    /// Beside others, for the sake of an item that is settled, or not there; what it comes to is
-    /// counted in the tally.
-    Shared(&'a Shard, &'a Tally),
+    /// Beside others, for the sake of an item that is settled.
+    Shared(&'a Shard),
 }
 
 impl Sight<'_> {
@@ -101,7 +99,7 @@ impl Sight<'_> {
     pub(super) fn alone(&mut self) -> &mut Shard {
         match self {
             Sight::Alone(shard) => shard,
-            Sight::Shared(..) => unreachable!("what is long or marked is looked up alone"),
+            Sight::Shared(_) => unreachable!("what is long or marked is looked up alone"),
         }
     }
     /// The same, for a while.
@@ -109,26 +107,8 @@ impl Sight<'_> {
     pub(super) fn again(&mut self) -> Sight<'_> {
         match self {
             Sight::Alone(shard) => Sight::Alone(shard),
-            Sight::Shared(shard, tally) => Sight::Shared(shard, tally),
+            Sight::Shared(shard) => Sight::Shared(shard),
         }
-    }
-    /// A lookup (to touch what it finds) is over: as [`Shard::fetched`].
-    #[inline(always)]
-    pub(super) fn looked_up(
-        &mut self,
-        id: Option<ItemId>,
-        touch: Option<Deadline>,
-        now: Seconds,
-    ) -> Option<u64> {
-        match (self, id) {
-            (Sight::Alone(shard), Some(id)) => return shard.fetched(id, touch, now),
-            (Sight::Alone(shard), None) => shard.missed(touch.is_some()),
-            (Sight::Shared(shard, tally), Some(id)) => {
-                tally.hit(shard.line(id), shard.header(id).queue());
-            }
-            (Sight::Shared(_, tally), None) => tally.missed(),
-        }
-        None
     }
 }
 
@@ -138,7 +118,7 @@ impl Deref for Sight<'_> {
     fn deref(&self) -> &Shard {
         match self {
             Sight::Alone(shard) => shard,
-            Sight::Shared(shard, _) => shard,
+            Sight::Shared(shard) => shard,
         }
     }
 }
@@ -167,6 +147,24 @@ pub(super) fn quiet_min(seats: &Seats) -> u32 {
     seats.count() as u32 * QUIET_PER_SEAT
 }
 
+impl Slot {
+    /// A lookup beside others: `id` is the key's item, if there is one. `None`: the shard is not
+    /// open to them, or something would have to be changed.
+    #[inline(always)]
+    pub(super) fn look<'a>(
+        &'a self,
+        reader: &'a Reader,
+        key: &[u8],
+        hash: KeyHash,
+        now: Seconds,
+        id: &mut Option<ItemId>,
+    ) -> Option<ReadGuard<'a, Shard>> {
+        let shard = self.shard.read(&reader.seat)?;
+        *id = shard.look(key, hash, now)?;
+        Some(shard)
+    }
+}
+
 impl Shard {
     /// A lookup that changes nothing: the key's item, if there is one. `None`: it would have to
     /// change something.
@@ -184,10 +182,11 @@ impl Shard {
         let header = self.header(id);
         (self.is_settled(header, now) && !self.is_dead(header, now)).then_some(Some(id))
     }
-    /// A get found this, and is about to do something to it, or not.
+    /// A get found this, perhaps to touch it.
     #[inline]
-    pub(super) fn note_get(&mut self, id: Option<ItemId>, does: bool, now: Seconds) {
-        let quiet = !does && id.is_none_or(|id| self.is_settled(self.header(id), now));
+    pub(super) fn note_get(&mut self, id: Option<ItemId>, touch: bool, now: Seconds) {
+        // Who observes looks alone, and would shut it each time.
+        let quiet = !touch && !self.observed && id.is_none_or(|id| self.is_settled(self.header(id), now));
         self.quiet = if quiet { self.quiet.saturating_add(1) } else { 0 };
     }
     /// A get of this item, alive, changes nothing of it; and whoever sees it will not either.
@@ -206,7 +205,7 @@ impl Shard {
 mod tests {
     use super::*;
     use crate::store::tests::config;
-    use crate::store::{Event, SetArgs, SetMode, SetRare, StoreConfig};
+    use crate::store::{Deadline, Event, SetArgs, SetMode, SetRare, StoreConfig};
 
     const NOW: Seconds = 100;
 

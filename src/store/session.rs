@@ -10,12 +10,11 @@
 
 use super::events::{Event, Journal};
 use super::geometry::PAGE_SIZE;
-use super::item::ItemId;
-use super::readers::{Reader, Sight, Tally, quiet_min};
+use super::readers::{Reader, Sight, quiet_min};
 use super::shard::{Shard, TOIL};
-use super::{ATTEMPTS, PAGES_FOR_ONE, Seconds, SetArgs, SetMode, Store, Stored, UploadId, inside};
+use super::{ATTEMPTS, PAGES_FOR_ONE, Seconds, SetArgs, SetMode, Slot, Store, Stored, UploadId, inside};
 use super::{ArithArgs, Counted, Deadline, DeleteArgs, Deleted, FetchArgs, Hit, KeyHash};
-use crate::sys::biased::{Guard, ReadGuard};
+use crate::sys::biased::Guard;
 
 /// See [`Store::session`].
 pub struct Session<'a> {
@@ -67,21 +66,26 @@ impl<'a> Session<'a> {
         Session { store, reader, guard: None, locked_at: 0, seen: Seen::default() }
     }
 
+    /// It looks keys up beside others.
+    #[inline]
+    pub fn has_reader(&self) -> bool {
+        self.reader.is_some()
+    }
     /// Let go of the lock the visit holds, if it does; the next verb takes it again. To be called
     /// before any locking method of `Store` (uploads, pins, flush, stats), which would otherwise
     /// wait for this very visit.
     #[inline]
     pub fn release(&mut self) {
         if let Some(mut shard) = self.guard.take() {
-            self.store.slots[0].publish(&shard);
             shard.rest();
             shard.counts.holds.record((self.store.ticks)().saturating_sub(self.locked_at));
-            self.leave(shard);
+            self.leave(&self.store.slots[0], shard);
         }
     }
     /// Let go of a shard, which others may read from now on if it saw but quiet gets for a while.
     #[inline]
-    fn leave(&self, shard: Guard<'_, Shard>) {
+    fn leave(&self, slot: &Slot, shard: Guard<'_, Shard>) {
+        slot.publish(&shard);
         if self.reader.is_some() && shard.quiet >= quiet_min(&self.store.seats) {
             shard.open();
         }
@@ -90,7 +94,10 @@ impl<'a> Session<'a> {
     /// Run `verb` on the key's shard.
     #[inline(always)]
     fn with<R>(&mut self, hash: KeyHash, verb: impl FnOnce(&mut Shard, usize) -> R) -> R {
-        self.on(self.store.slot(hash), verb)
+        self.on(self.store.slot(hash), |shard, number| {
+            shard.quiet = 0;
+            verb(shard, number)
+        })
     }
     /// Run `verb` on the shard of this number. It stands here once, so that it is inlined.
     #[inline(always)]
@@ -101,7 +108,6 @@ impl<'a> Session<'a> {
             1 => lock_once(store, &mut self.guard, &mut self.locked_at),
             _ => own.insert(store.slots[number].lock()),
         };
-        shard.quiet = 0;
         self.seen.begin(shard);
         let result = verb(shard, number);
         self.seen.end(shard);
@@ -109,21 +115,6 @@ impl<'a> Session<'a> {
             store.slots[number].publish(&guard);
         }
         result
-    }
-
-    /// A lookup beside others: the key's item, if there is one. `None`: it takes the lock.
-    #[inline(always)]
-    fn look(
-        &self,
-        number: usize,
-        key: &[u8],
-        hash: KeyHash,
-        now: Seconds,
-    ) -> Option<(ReadGuard<'a, Shard>, &'a Tally, Option<ItemId>)> {
-        let reader = self.reader.filter(|_| !self.seen.on)?;
-        let shard = self.store.slots[number].shard.read(&reader.seat)?;
-        let found = shard.look(key, hash, now)?;
-        Some((shard, &reader.tally, found))
     }
 
     /// Look a key up; `touch` also moves its deadline. Counts the get (or touch) and its outcome.
@@ -136,33 +127,55 @@ impl<'a> Session<'a> {
         now: Seconds,
         found: impl FnOnce(Hit<'_>) -> R,
     ) -> Option<R> {
-        let store = self.store;
-        let number = store.slot(hash);
-        let shared = if touch.is_none() { self.look(number, key, hash, now) } else { None };
-        let mut own = None;
-        let (mut sight, id) = match &shared {
-            Some((shard, tally, id)) => (Sight::Shared(shard, tally), *id),
+        self.look_up::<true, R>(key, hash, touch, now, found)
+    }
+    /// The same; not `SHARED`, it does not ask whether the visit [`has_reader`](Self::has_reader),
+    /// and takes the lock.
+    #[inline(always)]
+    pub fn look_up<const SHARED: bool, R>(
+        &mut self,
+        key: &[u8],
+        hash: KeyHash,
+        touch: Option<Deadline>,
+        now: Seconds,
+        found: impl FnOnce(Hit<'_>) -> R,
+    ) -> Option<R> {
+        let (store, number) = (self.store, self.store.slot(hash));
+        let (mut own, mut id) = (None, None);
+        let reader = self.reader.filter(|_| SHARED && touch.is_none() && !self.seen.on);
+        let beside = reader.and_then(|r| store.slots[number].look(r, key, hash, now, &mut id));
+        let mut sight = match &beside {
+            Some(shard) => Sight::Shared(shard),
             None => {
                 let shard = match store.slots.len() {
                     1 => lock_once(store, &mut self.guard, &mut self.locked_at),
                     _ => own.insert(store.slots[number].lock()),
                 };
                 self.seen.begin(shard);
-                let id = shard.find_live(key, hash, now);
-                if self.reader.is_some() {
-                    shard.note_get(id, touch.is_some() || self.seen.on, now);
-                }
-                (Sight::Alone(shard), id)
+                id = shard.find_live(key, hash, now);
+                Sight::Alone(shard)
             }
         };
+        // Here alone, so that it is inlined.
         let result = id.map(|id| found(Hit { shard: sight.again(), id, number }));
-        let lacks = sight.looked_up(id, touch, now);
-        if let Sight::Alone(shard) = sight {
-            self.seen.end(shard);
+        let shard = match sight {
+            Sight::Alone(shard) => shard,
+            Sight::Shared(shard) => {
+                reader.iter().for_each(|reader| reader.tally.got(shard, id));
+                return result;
+            }
+        };
+        if SHARED && self.reader.is_some() {
+            shard.note_get(id, touch.is_some(), now);
         }
+        let mut lacks = None;
+        match id {
+            Some(id) => lacks = shard.fetched(id, touch, now),
+            None => shard.missed(touch.is_some()),
+        }
+        self.seen.end(shard);
         if let Some(guard) = own {
-            store.slots[number].publish(&guard);
-            self.leave(guard);
+            self.leave(&store.slots[number], guard);
         }
         if let Some(deadline) = touch {
             self.touched((key, hash), lacks, deadline, now);
@@ -445,7 +458,7 @@ fn lock_once<'g, 'a>(
     store: &'a Store,
     guard: &'g mut Option<Guard<'a, Shard>>,
     locked_at: &mut u64,
-) -> &'g mut Shard {
+) -> &'g mut Guard<'a, Shard> {
     if guard.is_none() {
         lock(store, guard, locked_at);
     }
