@@ -2,10 +2,10 @@
 //! how long a lock is held and how long a request takes, a model of more workers.
 //!
 //! A thread does what a worker does with 32 pipelined requests: hashes, fetches ahead, then the
-//! verbs in one visit to the store. A worker also reads, parses and sends. So there is a second row,
-//! in which a request costs [`ELSEWHERE_NS`] more: of those the thread only waits, and so they press
-//! nothing out of its caches. Stores of more memory have more shards ([`STORES`]). Of the hot shard
-//! all keys are asked for, and of no other one. Gets alone find a shard open to readers; with a set
+//! verbs in one visit to the store. A worker also reads, parses and sends. So there is a second
+//! row, in which a request costs [`ELSEWHERE_NS`] more: of those the thread only waits, and so they
+//! press nothing out of its caches. Stores of more memory have more shards ([`STORES`]). Of the hot
+//! shard all keys are asked for, and of no other one. Gets alone find a shard open to readers; with a set
 //! in ten it is a lock that changes hands. What two cores are worth at the moment is told by two
 //! threads that have a store each.
 //!
@@ -108,13 +108,7 @@ impl Asked {
 }
 
 /// Nanoseconds for a request, where each core makes so many visits.
-fn round(
-    stores: [&Asked; 2],
-    sets: usize,
-    cores: &[usize],
-    visits: u32,
-    elsewhere_ns: u64,
-) -> f64 {
+fn round(stores: [&Asked; 2], sets: usize, cores: &[usize], visits: u32, elsewhere_ns: u64) -> f64 {
     let ready = Barrier::new(cores.len());
     let spent: Vec<Duration> = std::thread::scope(|scope| {
         let run = |(seed, &core): (usize, &usize)| {

@@ -72,7 +72,9 @@ pub(super) fn one<const PLACE: u8, const SHARED: bool>(
     touch: Option<Deadline>,
     mut reply: Reply<'_>,
 ) -> Next {
-    if let Some(pin) = Lookup::new(cx, touch).answer::<PLACE, SHARED>(session, key, hash, &mut reply) {
+    if let Some(pin) =
+        Lookup::new(cx, touch).answer::<PLACE, SHARED>(session, key, hash, &mut reply)
+    {
         return Next::Stream(Producer::Value(pin, ONLY_VALUE_END));
     }
     reply.end();

@@ -168,12 +168,8 @@ fn dispatch(
             admin::admin(cx, asked, style, out)
         }
         Command::Fetch(Fetch { key, touch }) => match style {
-            Style::Binary(to) => {
-                binary::fetch_one(cx, session, (key, hash(key)), touch, to, out)
-            }
-            Style::Meta(ref flags) => {
-                meta::fetch_one(cx, session, (key, hash(key)), flags, out)
-            }
+            Style::Binary(to) => binary::fetch_one(cx, session, (key, hash(key)), touch, to, out),
+            Style::Meta(ref flags) => meta::fetch_one(cx, session, (key, hash(key)), flags, out),
             Style::Text { .. } => unreachable!("text looks up lists"),
         },
         Command::Debug { key } => meta::debug(cx, session, key, style, hash(key), out),

@@ -450,7 +450,8 @@ impl Worker {
         // What waits behind the login is to be parsed anew.
         conn.hungry = conn.input.is_empty();
         (conn.wanted, conn.scanned) = (0, 0);
-        let env = env((&common, self.reader.as_ref()), counters, self.wheel.visited(), self.stop.is_some());
+        let (who, now) = ((&*common, self.reader.as_ref()), self.wheel.visited());
+        let env = env(who, counters, now, self.stop.is_some());
         (conn.last_command, conn.received_at) = (env.now, env.now);
         conn.send(&answer, env.now, counters);
         settle(&env, conn, asker.token, &mut self.ready, &mut self.effects);
@@ -508,7 +509,8 @@ impl Worker {
         answer.extend_from_slice(b"END\r\n");
         conn.phase = Phase::Commands;
         let counters = &common.shared.workers[self.index];
-        let env = env((&common, self.reader.as_ref()), counters, self.wheel.visited(), self.stop.is_some());
+        let (who, now) = ((&*common, self.reader.as_ref()), self.wheel.visited());
+        let env = env(who, counters, now, self.stop.is_some());
         conn.send(&answer, env.now, counters);
         settle(&env, conn, asker.token, &mut self.ready, &mut self.effects);
         self.carry_out(&common, counters);

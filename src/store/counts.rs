@@ -2,7 +2,8 @@
 //! `stats.rs` sums it over shards.
 //!
 //! Invariants: `items` and `bytes` are sums over linked items, `long_items` and `long_bytes` over
-//! the chained ones of them; hits that stand in [`Hits`] are not in their class's count yet.
+//! the chained ones of them; hits that stand in [`Hits`], and what stands in [`Sets`], are not
+//! in their class's counts yet.
 
 use std::collections::BTreeMap;
 
@@ -118,6 +119,21 @@ pub(super) struct Hits {
 impl Hits {
     /// Counts kept: the four queues of two classes.
     pub(super) const PLACES: usize = 8;
+}
+
+/// Storage commands of late: see `hits.rs`.
+#[derive(Debug, Default)]
+pub(super) struct Sets {
+    pub(super) counts: [u16; Sets::PLACES],
+    /// Items that were written over.
+    pub(super) rewrites: u16,
+    /// What class each counts.
+    pub(super) names: [u8; Sets::PLACES],
+}
+
+impl Sets {
+    /// Classes counted at a time.
+    pub(super) const PLACES: usize = 2;
 }
 
 /// A class and a queue are a byte.

@@ -1,15 +1,16 @@
-//! Hits of late, counted where the shard's lock is.
+//! Hits and stores of late, counted where the shard's lock is.
 //!
 //! Two workers that use a shard in turn pass its lock from core to core, and after it whatever line
 //! a verb writes: 50 ns each (measured; more between sockets), and the unlocking waits for it. The
-//! counts of a class are such a line, the only one besides the lock that every get writes. So a few
-//! small counts stand beside the lock, and go to the class's when one is full or its place is
+//! counts of a class are such a line, the only one besides the lock that every get writes; a set
+//! that writes over an item would write two of them. So a few small counts stand beside the lock,
+//! with whatever else every verb writes, and go to the class's when one is full or its place is
 //! wanted for another.
 //!
 //! Invariant: what stands here is not in the classes' counts yet; [`Shard::settle`] brings it
 //! there, before those are read or zeroed.
 
-use super::counts::Hits;
+use super::counts::{Hits, Sets};
 use super::item::Queue;
 use super::shard::Shard;
 use super::slab::ClassId;
@@ -33,9 +34,38 @@ impl Shard {
         // A place that was never used has the name of class 0, of which there is one.
         self.counts.classes[name / 4].hits[name % 4] += u64::from(count);
     }
+    /// A storage command, under the class its item has, or would have.
+    #[inline]
+    pub(super) fn count_set(&mut self, class: ClassId) {
+        let (name, place) = (class as u8, class % Sets::PLACES);
+        if self.sets.names[place] != name || self.sets.counts[place] == u16::MAX {
+            self.settle_sets(place);
+            self.sets.names[place] = name;
+        }
+        self.sets.counts[place] += 1;
+    }
+    /// An item was written over.
+    #[inline]
+    pub(super) fn count_rewrite(&mut self) {
+        if self.sets.rewrites == u16::MAX {
+            self.settle_rewrites();
+        }
+        self.sets.rewrites += 1;
+    }
+    #[cold]
+    fn settle_sets(&mut self, place: usize) {
+        let count = std::mem::take(&mut self.sets.counts[place]);
+        self.counts.classes[usize::from(self.sets.names[place])].cmd_set += u64::from(count);
+    }
+    #[cold]
+    fn settle_rewrites(&mut self) {
+        self.counts.total_items += u64::from(std::mem::take(&mut self.sets.rewrites));
+    }
     /// Bring all that stands here to the classes' counts.
     pub(super) fn settle(&mut self) {
         (0..Hits::PLACES).for_each(|place| self.settle_place(place));
+        (0..Sets::PLACES).for_each(|place| self.settle_sets(place));
+        self.settle_rewrites();
     }
 }
 
@@ -54,9 +84,12 @@ mod tests {
         let store = store();
         let slot = &store.slots[0];
         let begin = &raw const slot.shard as usize;
-        let hits = slot.lock();
-        let end = &raw const hits.hits as usize + size_of::<Hits>();
-        assert!(begin.is_multiple_of(64) && end <= begin + 64, "lock at {begin}, hits to {end}");
+        let shard = slot.lock();
+        let end = &raw const shard.cas_count as usize + size_of::<u64>();
+        assert!(
+            begin.is_multiple_of(64) && end <= begin + 64,
+            "lock at {begin}, the last to {end}"
+        );
     }
 
     /// What a lookup reads of a shard begins in four lines: there may be many shards, and a line
@@ -67,8 +100,7 @@ mod tests {
         let shard = store.slots[0].lock();
         let begin = &raw const store.slots[0].shard as usize;
         let line = |address: usize| (address - begin) / 64;
-        let verbs = [&raw const shard.flush as usize, &raw const shard.cas_count as usize];
-        assert_eq!(verbs.map(line), [0, 1]);
+        assert_eq!(line(&raw const shard.flush as usize), 1);
         let flags = [&raw const shard.observed as usize, &raw const shard.settings.flat as usize];
         assert_eq!(flags.map(line), [1, 1]);
         for begins in [&raw const shard.slabs as usize, &raw const shard.index as usize] {
@@ -99,5 +131,34 @@ mod tests {
         store.slots[0].lock().count_hit(1, Queue::Hot);
         store.reset_stats();
         assert!(store.stats(1).classes.iter().all(|class| class.hits == [0; 4]));
+    }
+
+    #[test]
+    fn all_stores_are_counted_whatever_their_order() {
+        let store = store();
+        let classes = store.stats(1).classes.len();
+        let mut expected = vec![0; classes];
+        let mut set = |class: usize, times: u64| {
+            expected[class] += times;
+            let mut shard = store.slots[0].lock();
+            (0..times).for_each(|_| shard.count_set(class));
+        };
+        for times in [1, 3] {
+            (0..classes).for_each(|class| set(class, times));
+        }
+        set(2, 70_000);
+        let mut shard = store.slots[0].lock();
+        (0..70_001).for_each(|_| shard.count_rewrite());
+        drop(shard);
+        for _ in 0..2 {
+            let stats = store.stats(1);
+            let found: Vec<_> = stats.classes.iter().map(|class| class.cmd_set).collect();
+            assert_eq!((found, stats.total_items), (expected.clone(), 70_001));
+        }
+        store.slots[0].lock().count_set(1);
+        store.slots[0].lock().count_rewrite();
+        store.reset_stats();
+        let stats = store.stats(1);
+        assert!(stats.classes.iter().all(|class| class.cmd_set == 0) && stats.total_items == 0);
     }
 }

@@ -178,7 +178,7 @@ impl Shard {
         if size != before {
             self.resized(id, queue, before);
         }
-        self.counts.total_items += 1;
+        self.count_rewrite();
         let first = self.settings.first_queue(args.deadline, now);
         // TEMP is for short lives only, and an item in it goes nowhere by itself.
         if flat || (queue == Queue::Temp) != (first == Queue::Temp) {

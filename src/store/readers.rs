@@ -23,7 +23,7 @@ use crate::sys::biased::{self, ReadGuard, Seats};
 /// Quiet gets in a row, for each seat there is, after which a shard is opened. To shut it costs a
 /// look at every seat, each a cache miss or so; a get that is not alone with the shard saves one or
 /// two. So the looks cost an eighth of what is saved, at most.
-const QUIET_PER_SEAT: u32 = 16;
+const QUIET_PER_SEAT: u16 = 16;
 
 /// One who looks up keys beside others: a worker's. See [`Store::reader`].
 #[derive(Debug)]
@@ -143,8 +143,9 @@ pub(super) fn seats_for(workers: usize) -> Arc<Seats> {
     Seats::new(if workers > 1 { workers } else { 0 })
 }
 /// Quiet gets after which a shard is to be opened to these.
-pub(super) fn quiet_min(seats: &Seats) -> u32 {
-    seats.count() as u32 * QUIET_PER_SEAT
+#[inline]
+pub(super) fn quiet_min(seats: &Seats) -> u16 {
+    (seats.count() as u16).saturating_mul(QUIET_PER_SEAT)
 }
 
 impl Slot {
@@ -169,12 +170,7 @@ impl Shard {
     /// A lookup that changes nothing: the key's item, if there is one. `None`: it would have to
     /// change something.
     #[inline(always)]
-    pub(super) fn look(
-        &self,
-        key: &[u8],
-        hash: KeyHash,
-        now: Seconds,
-    ) -> Option<Option<ItemId>> {
+    pub(super) fn look(&self, key: &[u8], hash: KeyHash, now: Seconds) -> Option<Option<ItemId>> {
         if self.flush.at.is_some_and(|at| at <= now) {
             return None;
         }
@@ -186,7 +182,8 @@ impl Shard {
     #[inline]
     pub(super) fn note_get(&mut self, id: Option<ItemId>, touch: bool, now: Seconds) {
         // Who observes looks alone, and would shut it each time.
-        let quiet = !touch && !self.observed && id.is_none_or(|id| self.is_settled(self.header(id), now));
+        let settled = |id| self.is_settled(self.header(id), now);
+        let quiet = !touch && !self.observed && id.is_none_or(settled);
         self.quiet = if quiet { self.quiet.saturating_add(1) } else { 0 };
     }
     /// A get of this item, alive, changes nothing of it; and whoever sees it will not either.

@@ -12,7 +12,9 @@ use super::events::{Event, Journal};
 use super::geometry::PAGE_SIZE;
 use super::readers::{Reader, Sight, quiet_min};
 use super::shard::{Shard, TOIL};
-use super::{ATTEMPTS, PAGES_FOR_ONE, Seconds, SetArgs, SetMode, Slot, Store, Stored, UploadId, inside};
+use super::{
+    ATTEMPTS, PAGES_FOR_ONE, Seconds, SetArgs, SetMode, Slot, Store, Stored, UploadId, inside,
+};
 use super::{ArithArgs, Counted, Deadline, DeleteArgs, Deleted, FetchArgs, Hit, KeyHash};
 use crate::sys::biased::Guard;
 

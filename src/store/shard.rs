@@ -8,7 +8,7 @@
 //! linked items; `held` is never evicted or moved.
 
 use super::Stored;
-use super::counts::{Counts, Hits};
+use super::counts::{Counts, Hits, Sets};
 use super::evacuation::Clearing;
 use super::events::Journal;
 use super::foresight::PageTable;
@@ -29,7 +29,7 @@ use crate::sys::memory::HUGE_PAGE;
 /// Items that may be stored, removed or moved under one lock, give or take a page's step: at some
 /// 350 ns each 11 microseconds, and several times as much where the system has memory to give.
 /// Beyond it a visit lets go of the lock for a moment, and pages wait.
-pub(super) const TOIL: u32 = 32;
+pub(super) const TOIL: u16 = 32;
 
 /// What a new shard is given.
 pub(super) struct Parts {
@@ -48,24 +48,26 @@ pub(super) struct Parts {
 }
 
 /// One partition of the store. In this order, so that what every verb needs of it is in four cache
-/// lines: the first two (the lock's is the first), and those in which slabs and index begin.
+/// lines: the first two, and those in which slabs and index begin; and what it writes of that is in
+/// the first, with the lock.
 #[derive(Debug)]
 #[repr(C)]
 pub struct Shard {
-    /// Part of `counts`.
+    /// Parts of `counts`.
     pub(super) hits: Hits,
+    pub(super) sets: Sets,
     /// Gets in a row that changed nothing, and no other verb.
-    pub(super) quiet: u32,
+    pub(super) quiet: u16,
+    /// Items stored, removed or moved since the lock was taken, as far as one visit is concerned.
+    /// Where there is more than one shard: since memory was last looked for.
+    pub(super) toil: u16,
+    /// Stores so far; an item keeps the count of its own.
+    pub(super) cas_count: u64,
     pub(super) flush: Flush,
     /// Its own, and how many bits number the shards.
     pub(super) number: (u64, u32),
-    /// Stores so far; an item keeps the count of its own.
-    pub(super) cas_count: u64,
     /// An item that is being worked on: no allocation may evict or move it.
     pub(super) held: Option<ItemId>,
-    /// Items stored, removed or moved since the lock was taken, as far as one visit is concerned.
-    /// Where there is more than one shard: since memory was last looked for.
-    pub(super) toil: u32,
     /// Verbs that find no page at once are run again (`clearing.rs`).
     pub(super) patient: bool,
     /// The verb being run is observed: it writes to the journal.
@@ -101,7 +103,7 @@ pub struct Shard {
     pub(super) needy: Option<ClassId>,
     /// The most that `toil` ever was when the lock was let go.
     #[cfg(test)]
-    pub(super) toil_max: u32,
+    pub(super) toil_max: u16,
     pub(super) ghosts: Ghosts,
     /// Pages' worth of tables that the pool was told of.
     pub(super) tables: usize,
@@ -142,6 +144,7 @@ impl Shard {
         let classes = slabs.len();
         Shard {
             hits: Hits::default(),
+            sets: Sets::default(),
             quiet: 0,
             settings: parts.settings,
             hasher: parts.hasher,
@@ -432,12 +435,6 @@ impl Shard {
             _ if joins && old.is_none() && args.rare.vivify.is_none() => Some(Stored::NotStored),
             _ => None,
         }
-    }
-
-    /// Count a storage command under the class its item has, or would have.
-    #[inline]
-    pub(super) fn count_set(&mut self, class: ClassId) {
-        self.counts.classes[class].cmd_set += 1;
     }
 
     /// Count a cas that went through, under the class of the item it replaced. Not by `permit`:

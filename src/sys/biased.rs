@@ -123,8 +123,8 @@ impl<T> Biased<T> {
         }
     }
 
-    /// Read it with others, if it is open. `None` as well to a reader of other locks, and to one who
-    /// is reading already.
+    /// Read it with others, if it is open. `None` as well to a reader of other locks, and to one
+    /// who is reading already.
     #[inline(always)]
     pub fn read<'a>(&'a self, reader: &'a Reader) -> Option<ReadGuard<'a, T>> {
         // Mostly it is shut because it is written to, and the seat's line need not be.
@@ -187,8 +187,8 @@ impl<T> Deref for ReadGuard<'_, T> {
     type Target = T;
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: the lock was open after the seat was taken, so whoever shuts it waits for the seat
-        // to be left before the value is changed.
+        // SAFETY: the lock was open after the seat was taken, so whoever shuts it waits for the
+        // seat to be left before the value is changed.
         unsafe { &*self.lock.value.get() }
     }
 }

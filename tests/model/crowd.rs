@@ -2,7 +2,7 @@
 //!
 //! Each worker stores under keys of its own, and looks up everybody's. A value says which store of
 //! its key it was, over and over: so who sees half of one and half of another knows, and so does
-//! who sees an older one than before. What was looked up was counted, each time, as a hit or a miss.
+//! who sees an older one than before. What was looked up was counted each time, as a hit or a miss.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 

@@ -4,11 +4,11 @@ use super::*;
 
 /// Two steps of freeing what is dead, of which the first ended just short of `TOIL`: a step ends
 /// with the block of 32 that brings it to 128. At some 200 to 350 ns each, 75 microseconds.
-const HOLD_MAX: u32 = shard::TOIL - 1 + 128 + 31;
+const HOLD_MAX: u16 = shard::TOIL - 1 + 128 + 31;
 
 impl Driver {
     /// The most that was done under one lock since the last call.
-    fn longest(&self) -> u32 {
+    fn longest(&self) -> u16 {
         let longest = |slot: &Slot| {
             let mut shard = slot.lock();
             shard.rest();
@@ -33,7 +33,7 @@ impl Driver {
         }
     }
     #[track_caller]
-    fn assert_short(&self, least: u32) {
+    fn assert_short(&self, least: u16) {
         let longest = self.longest();
         assert!((least..=HOLD_MAX).contains(&longest), "{longest} items under one lock");
         self.store.assert_valid();
