@@ -8,7 +8,7 @@ mod filled;
 mod scaling;
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use criterion::{BatchSize, BenchmarkGroup, Criterion, Throughput};
 use criterion::{criterion_group, criterion_main, measurement::WallTime};
@@ -103,46 +103,6 @@ fn sets(c: &mut Criterion) {
     group.finish();
 }
 
-/// Two threads, nine gets to a set, on one shard and on as many as two workers get.
-fn two_threads(c: &mut Criterion) {
-    let mut group = group(c, "two threads");
-    let items = 500_000;
-    for (megabytes, threads) in [(128, 1), (128, 2)] {
-        let store = filled(megabytes, threads, items);
-        let shards = store.stats(NOW).shards;
-        group.bench_function(format!("90/10, shards: {shards}"), |b| {
-            b.iter_custom(|rounds| {
-                let start = Instant::now();
-                std::thread::scope(|scope| {
-                    for seed in 1..=2 {
-                        let store = &store;
-                        scope.spawn(move || mixed(store, Numbers(seed, items), rounds));
-                    }
-                });
-                start.elapsed() / 2
-            });
-        });
-    }
-    group.finish();
-}
-
-fn mixed(store: &Store, mut numbers: Numbers, rounds: u64) {
-    let mut out = Vec::new();
-    for _ in 0..rounds {
-        for request in 0..BATCH {
-            let number = numbers.next();
-            if request % 10 == 0 {
-                set(store, number);
-            } else {
-                out.clear();
-                let key = key(number);
-                let hash = store.hash(&key);
-                store.session().get(&key, hash, None, NOW, |hit| hit.copy_to(&mut out));
-            }
-        }
-    }
-}
-
 fn group<'c>(c: &'c mut Criterion, name: &str) -> BenchmarkGroup<'c, WallTime> {
     let mut group = c.benchmark_group(name);
     group.throughput(Throughput::Elements(BATCH as u64));
@@ -152,5 +112,5 @@ fn group<'c>(c: &'c mut Criterion, name: &str) -> BenchmarkGroup<'c, WallTime> {
     group
 }
 
-criterion_group!(benches, gets, sets, two_threads, scaling::measure);
+criterion_group!(benches, gets, sets, scaling::measure);
 criterion_main!(benches);

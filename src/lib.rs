@@ -47,19 +47,28 @@
 //!
 //! # Decisions, and what was weighed
 //!
-//! **Shards.** The store is a power-of-two number of `Mutex<Shard>`; a shard is plain `&mut self`
-//! code. How many follows from memory and workers (`store/geometry.rs`): one at `-t 1`, since a
-//! batch of 32 keys should not take 32 locks; with several workers as many as have 32 MiB each, up
-//! to 16 a worker and 64 in all, since who waits for a lock waits for its cache line as well, and
-//! that may come from far. Weighed: memcached's item, LRU and slab locks (an order to keep), and
-//! messages between cores (a wake-up a hop).
+//! **Shards.** The store is a power-of-two number of shards, each behind one lock; a shard is plain
+//! `&mut self` code. How many follows from memory and workers (`store/geometry.rs`): one at `-t 1`,
+//! since a batch of 32 keys should not take 32 locks; with several workers as many as have 32 MiB
+//! each, up to 16 a worker and 64 in all, since who waits for a lock waits for its cache line as
+//! well, and that may come from far. Weighed: memcached's item, LRU and slab locks (an order to
+//! keep), and messages between cores (a wake-up a hop).
+//!
+//! **Many readers of one shard.** Most gets have nothing to write: their item is marked as used
+//! already. So a shard that saw only such gets for a while is opened to readers (`sys/biased.rs`,
+//! `store/readers.rs`): each of several workers says on a cache line of its own that it is reading,
+//! and takes none from the others, so that two do twice as much of one hot key as one does. Any
+//! other verb shuts the shard: it looks at each worker's line, and waits for who is reading.
+//! Weighed: a reader-writer lock, whose count of readers is a line that all of them write; and
+//! reads that are repeated if somebody wrote meanwhile, for which every byte of an item would have
+//! to be read and written as an atomic.
 //!
 //! **What cores share.** A request reads the clock, the switches, the settings and the tables of
 //! shards and workers, which are written once a second at most; it reads the shape and the buckets
-//! of the index, and writes its shard and its worker's counters. What is written stands 128 bytes
-//! apart, as asserted where it is declared; what is counted across shards (pages, uploads, pins) is
-//! touched only when a chunk cannot be had from the shard's own. Who asks for it has each worker on
-//! a core of its own (`-o worker_cpus`).
+//! of the index, and writes its shard (a get of an open one does not) and its worker's counters.
+//! What is written stands 128 bytes apart, as asserted where it is declared; what is counted across
+//! shards (pages, uploads, pins) is touched only when a chunk cannot be had from the shard's own.
+//! Who asks for it has each worker on a core of its own (`-o worker_cpus`).
 //!
 //! **Ids, not pointers.** An item is named by 32 bits: page and offset in units of 8 bytes. Links
 //! cost half, items can move (page moves, later a warm restart), and a wrong id is a wrong answer,
@@ -91,8 +100,7 @@
 //! To look ahead takes no lock: the words of the index are atomics, and so is a table of pages
 //! beside it (`store/foresight.rs`). What is read there may be out of date by the time it is used,
 //! and nothing but a prefetch depends on it. Weighed: to look under the lock, which brings its line
-//! early, but passes it from core to core twice a key instead of once; and to answer without the
-//! lock as well, for which values would have to be copied word by word, and looked at again.
+//! early, but passes it from core to core twice a key instead of once.
 //! A pipeline of lookups that are alike but for the key, as clients send for a quiet multi-get, is
 //! recognised by its bytes (`protocol/repeat.rs`): one of them is parsed and goes through the
 //! dispatch, the others follow it at the price of a key in a list.

@@ -5,16 +5,17 @@
 //! verbs in one visit to the store. A worker also reads, parses and sends. So there is a second
 //! row, in which a request costs [`ELSEWHERE_NS`] more: of those the thread only waits, and so they
 //! press nothing out of its caches. Stores of more memory have more shards ([`STORES`]). Of the hot
-//! shard all keys are asked for, and of no other one. Gets alone find a shard open to readers; with a set
-//! in ten it is a lock that changes hands. What two cores are worth at the moment is told by two
-//! threads that have a store each.
+//! shard all keys are asked for, and of no other one. Gets alone find a shard open to readers; with
+//! a set in ten it is a lock that changes hands. What two cores are worth at the moment is told by
+//! two threads that have a store each.
 //!
 //! The model is no measurement. A shard's lock is taken for a server with arrivals at random and
 //! one time of service, an M/D/1 queue: at utilisation `u = n·S / (m·T)` the mean wait is
 //! `S·u / (2·(1 − u))` (Pollaczek and Khinchine), where `n` workers ask `m` shards, the lock is
 //! held for `S`, and a worker comes back after `T`, of which the wait is a part: so `T` is solved
 //! for, by repetition. Waiting workers are few, which the formula does not know: it says too much
-//! where it says much. What a line that moves between cores costs is not in it either.
+//! where it says much. What a line that moves between cores costs is not in it either. It is of
+//! requests that take the lock: who reads an open shard waits for nobody.
 
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
