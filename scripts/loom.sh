@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs the pieces that several threads share (page pool, clock, counters) through every
+# Runs the pieces that several threads share (page pool, clock, counters, the lock of readers) through every
 # interleaving that loom can make. Not the inbox: its channel and waker are crossbeam's and the
 # kernel's, which loom cannot see into.
 set -eu

@@ -15,7 +15,7 @@ use super::env::{Effects, Env};
 use super::limits::{OUTPUT_MARK, TURN_REQUESTS_MAX};
 use super::stage::Stage;
 use crate::ops::{config::Config, shared::Shared};
-use crate::store::Store;
+use crate::store::{Reader, Store};
 
 /// Seconds on the clock, which stands still.
 const NOW: u32 = crate::ops::shared::CLOCK_START;
@@ -96,6 +96,8 @@ pub struct World {
     pub(super) config: Config,
     pub(super) shared: Shared,
     pub(super) store: Store,
+    /// If the settings are for several workers: then it finds all shards open, before each stage.
+    pub(super) reader: Option<Reader>,
     pub(super) stage: Stage,
     pub(super) conns: Slab<Connection<Script>>,
     pub(super) ready: VecDeque<usize>,
@@ -106,9 +108,11 @@ pub struct World {
 impl World {
     /// A daemon of these settings.
     pub fn new(config: Config) -> Self {
+        let store = Store::new(config.store.clone()).expect("memory for a small store");
         World {
             shared: Shared::new(&config, 1_000_000),
-            store: Store::new(config.store.clone()).expect("memory for a small store"),
+            reader: store.reader(),
+            store,
             config,
             stage: Stage::new(),
             conns: Slab::new(),
@@ -169,9 +173,12 @@ impl World {
 
     /// One stage.
     pub(super) fn stage(&mut self) {
+        if self.reader.is_some() {
+            self.store.open_shards();
+        }
         let env = Env {
             store: &self.store,
-            reader: None,
+            reader: self.reader.as_ref(),
             config: &self.config,
             shared: &self.shared,
             counters: &self.shared.workers[0],

@@ -63,7 +63,7 @@ impl Store {
     /// Clear pages in a shard; `false`: it cannot be done.
     fn clear(&self, slot: usize, step: impl Fn(&mut Shard) -> Cleared) -> bool {
         for _ in 0..CLEARING_STEPS {
-            match self.slots[slot].hold(self.ticks, &step) {
+            match self.work_on(&self.slots[slot], &step) {
                 Cleared::More => {}
                 ended => return ended == Cleared::Ready,
             }

@@ -45,6 +45,7 @@ mod reap;
 mod session;
 mod shard;
 mod slab;
+mod slot;
 mod spent;
 mod stats;
 mod table;
@@ -58,7 +59,7 @@ mod upload;
 use std::io;
 
 use crate::sync::{Arc, AtomicU64, AtomicUsize, Mutex, Ordering};
-use crate::sys::biased::{Biased, Guard, Seats};
+use crate::sys::biased::{Biased, Seats};
 use crate::sys::memory::Backing;
 
 pub use arena::Lease;
@@ -91,6 +92,7 @@ pub use readers::Reader;
 use readers::{Sight, Tally};
 pub use session::Session;
 use shard::{Parts, Shard};
+use slot::Slot;
 pub use spent::{ClassSpent, Spent};
 pub use stats::StoreStats;
 
@@ -245,24 +247,6 @@ impl Budget {
     }
     fn sub(&self, n: usize) {
         self.bytes.fetch_sub(n as u64, Ordering::Relaxed);
-    }
-}
-
-/// One shard, and what may be read of it without its lock. A cache line pair of its own, so that
-/// no lock shares one with another.
-#[repr(align(128))]
-struct Slot {
-    shard: Biased<Shard>,
-    foresight: Foresight,
-}
-
-/// What requests write that others read: a shard's lock. Two such are never nearer than processors
-/// fetch, which is two lines at a time.
-const _: () = assert!(align_of::<Slot>() == 128 && size_of::<Slot>().is_multiple_of(128));
-
-impl Slot {
-    fn publish(&self, shard: &Shard) {
-        self.foresight.publish(shard.index.shape());
     }
 }
 
@@ -525,7 +509,19 @@ impl Store {
     }
     /// A step of work on every shard; whether there is more to do in any.
     fn upkeep(&self, work: impl Fn(&mut Shard) -> bool) -> bool {
-        self.slots.iter().filter(|slot| slot.hold(self.ticks, &work)).count() > 0
+        self.slots.iter().filter(|slot| self.work_on(slot, &work)).count() > 0
+    }
+    /// Some upkeep under the lock, timed.
+    fn work_on<R>(&self, slot: &Slot, work: impl FnOnce(&mut Shard) -> R) -> R {
+        let mut shard = slot.lock_to_look();
+        let began = (self.ticks)();
+        shard.rest();
+        let result = work(&mut shard);
+        shard.rest();
+        slot.publish(&shard);
+        shard.counts.upkeep.record((self.ticks)().saturating_sub(began));
+        self.leave(shard);
+        result
     }
 
     /// Everything counted, summed over shards.
@@ -540,13 +536,14 @@ impl Store {
         let mut sizes = std::collections::BTreeMap::new();
         let mut level = 0;
         for slot in &self.slots {
-            let mut shard = slot.lock();
+            let mut shard = slot.lock_to_look();
             shard.settle();
             shard.add_stats(&mut total, now);
             level = level.max(shard.index.level());
             for (&bucket, &count) in &shard.counts.sizes {
                 *sizes.entry(bucket * 32).or_insert(0) += count;
             }
+            self.leave(shard);
         }
         self.tallies.iter().for_each(|tally| tally.add_to(&mut total));
         total.hash_power = level + self.slots.len().trailing_zeros();
@@ -558,9 +555,10 @@ impl Store {
     /// Zero what `stats reset` zeroes.
     pub fn reset_stats(&self) {
         for slot in &self.slots {
-            let mut shard = slot.lock();
+            let mut shard = slot.lock_to_look();
             shard.settle();
             shard.counts.reset();
+            self.leave(shard);
         }
         self.tallies.iter().for_each(|tally| tally.reset());
     }
@@ -578,23 +576,5 @@ impl Store {
         shards.iter().for_each(|shard| shard.assert_valid());
         let pages: usize = shards.iter().map(|shard| shard.slabs.page_count()).sum();
         assert_eq!(pages, self.pool.taken(), "pool: pages taken = pages owned");
-    }
-}
-
-impl Slot {
-    /// Some upkeep under the lock, timed.
-    fn hold<R>(&self, ticks: fn() -> u64, work: impl FnOnce(&mut Shard) -> R) -> R {
-        let mut shard = self.lock();
-        let began = ticks();
-        shard.rest();
-        let result = work(&mut shard);
-        shard.rest();
-        self.publish(&shard);
-        shard.counts.upkeep.record(ticks().saturating_sub(began));
-        result
-    }
-    #[inline]
-    fn lock(&self) -> Guard<'_, Shard> {
-        self.shard.lock()
     }
 }

@@ -153,7 +153,7 @@ impl Store {
     pub fn move_pages(&self, now: Seconds) -> bool {
         let Some(mut work) = self.next_move(now) else { return false };
         let slot = &self.slots[work.order.shard];
-        let step = slot.hold(self.ticks, |shard| shard.move_on(&mut work, now));
+        let step = self.work_on(slot, |shard| shard.move_on(&mut work, now));
         let mut moves = self.moves.lock().expect("moves are plain numbers");
         moves.running = false;
         match step {

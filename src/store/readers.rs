@@ -16,9 +16,9 @@ use super::item::{ItemHeader, ItemId, state};
 use super::lru::UPDATE_INTERVAL;
 use super::shard::Shard;
 use super::stats::StoreStats;
-use super::{Seconds, Slot, Store};
+use super::{Seconds, Store};
 use crate::sync::{Arc, AtomicU64, Ordering};
-use crate::sys::biased::{self, ReadGuard, Seats};
+use crate::sys::biased::{self, Guard, Seats};
 
 /// Quiet gets in a row, for each seat there is, after which a shard is opened. To shut it costs a
 /// look at every seat, each a cache miss or so; a get that is not alone with the shard saves one or
@@ -38,8 +38,13 @@ pub struct Reader {
 pub(super) struct Tally {
     misses: Tick,
     /// By class and queue.
-    hits: Box<[[Tick; 4]]>,
+    hits: Box<[Queues]>,
 }
+
+/// Of a class. Two cache lines of its own, so that no tally's end shares one with another's.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Queues([Tick; 4]);
 
 /// A count with one writer, and what it was when it was last reset.
 #[derive(Debug, Default)]
@@ -70,19 +75,19 @@ impl Tally {
     #[inline]
     pub(super) fn got(&self, shard: &Shard, id: Option<ItemId>) {
         match id {
-            Some(id) => self.hits[shard.line(id)][shard.header(id).queue() as usize].add_one(),
+            Some(id) => self.hits[shard.line(id)].0[shard.header(id).queue() as usize].add_one(),
             None => self.misses.add_one(),
         }
     }
     pub(super) fn add_to(&self, total: &mut StoreStats) {
         total.misses = VerbMisses { get: total.misses.get + self.misses.get(), ..total.misses };
         for (class, hits) in total.classes.iter_mut().zip(&self.hits) {
-            class.hits.iter_mut().zip(hits).for_each(|(sum, hits)| *sum += hits.get());
+            class.hits.iter_mut().zip(&hits.0).for_each(|(sum, hits)| *sum += hits.get());
         }
     }
     pub(super) fn reset(&self) {
         self.misses.reset();
-        self.hits.iter().flatten().for_each(Tick::reset);
+        self.hits.iter().flat_map(|class| &class.0).for_each(Tick::reset);
     }
 }
 
@@ -131,6 +136,14 @@ impl Store {
         let (seat, place) = biased::Reader::new(&self.seats)?;
         Some(Reader { seat, tally: Arc::clone(&self.tallies[place]) })
     }
+    /// Let go of a shard, which is opened to readers if it saw but quiet gets for a while.
+    #[inline]
+    pub(super) fn leave(&self, shard: Guard<'_, Shard>) {
+        // Without readers nobody counts.
+        if shard.quiet > 0 && shard.quiet >= quiet_min(&self.seats) {
+            shard.open();
+        }
+    }
     /// Tests: open all shards to readers.
     #[doc(hidden)]
     pub fn open_shards(&self) {
@@ -143,27 +156,9 @@ pub(super) fn seats_for(workers: usize) -> Arc<Seats> {
     Seats::new(if workers > 1 { workers } else { 0 })
 }
 /// Quiet gets after which a shard is to be opened to these.
-#[inline]
-pub(super) fn quiet_min(seats: &Seats) -> u16 {
-    (seats.count() as u16).saturating_mul(QUIET_PER_SEAT)
-}
-
-impl Slot {
-    /// A lookup beside others: `id` is the key's item, if there is one. `None`: the shard is not
-    /// open to them, or something would have to be changed.
-    #[inline(always)]
-    pub(super) fn look<'a>(
-        &'a self,
-        reader: &'a Reader,
-        key: &[u8],
-        hash: KeyHash,
-        now: Seconds,
-        id: &mut Option<ItemId>,
-    ) -> Option<ReadGuard<'a, Shard>> {
-        let shard = self.shard.read(&reader.seat)?;
-        *id = shard.look(key, hash, now)?;
-        Some(shard)
-    }
+fn quiet_min(seats: &Seats) -> u16 {
+    let seats = u16::try_from(seats.count()).unwrap_or(u16::MAX);
+    seats.saturating_mul(QUIET_PER_SEAT)
 }
 
 impl Shard {
@@ -250,9 +245,13 @@ mod tests {
             assert_eq!((r.get(b"k", NOW), r.get(b"none", NOW)), (Some(10), None));
             assert!(r.is_open(), "a miss is quiet as well");
             assert_eq!(r.counted(), (quiet + settling + 1, 1));
-            assert!(!r.is_open(), "to count they were kept out");
-            assert_eq!(r.get(b"k", NOW), Some(10));
-            assert!(r.is_open(), "one get opens it again");
+            assert!(r.is_open(), "they were kept out to count, and let in again");
+            r.0.maintain(NOW);
+            assert!(r.is_open(), "and so after background work");
+            r.0.session().peek(b"k", r.0.hash(b"k"), NOW, |_| ());
+            assert!(!r.is_open(), "another verb");
+            (0..quiet).for_each(|_| assert_eq!(r.get(b"k", NOW), Some(10)));
+            assert!(r.is_open());
             r.set(b"k", 20, 0);
             assert!(!r.is_open());
             assert_eq!((r.get(b"k", NOW), r.is_open()), (Some(20), false));
@@ -283,6 +282,20 @@ mod tests {
         r.0.open_shards();
         assert!(r.get(b"new", NOW + 19).is_some() && r.is_open(), "not flushed yet");
         alone("flushed", false, b"new", NOW + 20);
+        r.0.assert_valid();
+    }
+
+    #[test]
+    fn in_flat_mode_a_use_is_recorded_once_a_minute_alone() {
+        let r = Readers::new(false);
+        r.set(b"k", 10, 0);
+        assert!(r.get(b"k", NOW).is_some());
+        let idle = |now| r.0.session().peek(b"k", r.0.hash(b"k"), now, |hit| hit.idle(now));
+        for (now, shared, left) in [(NOW + 59, true, 59), (NOW + 60, false, 0)] {
+            r.0.open_shards();
+            assert!(r.get(b"k", now).is_some());
+            assert_eq!((r.is_open(), idle(now)), (shared, Some(left)), "at {now}");
+        }
         r.0.assert_valid();
     }
 

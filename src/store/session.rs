@@ -1,20 +1,18 @@
 //! A visit to the store: verbs run through it, each under its shard's lock.
 //!
-//! With one shard the lock is taken once for the visit (32 keys must not mean 32 locks), unless
-//! much is stored or had to go, or the visitor lets go of it; with more it is taken for each verb,
-//! since neighbours in a batch rarely share a shard. A get that changes nothing needs no lock where
-//! the shard is open to readers (`readers.rs`).
+//! With one shard and one worker the lock is taken once for the visit (32 keys must not mean 32
+//! locks), unless much is stored or had to go, or the visitor lets go of it; with more it is taken
+//! for each verb, since neighbours in a batch rarely share a shard. A get that changes nothing
+//! needs no lock where the shard is open to readers (`readers.rs`).
 //!
 //! A lookup is inlined from here down to the key's comparison: it is a hundred instructions in the
 //! end, and was twice that in calls.
 
 use super::events::{Event, Journal};
 use super::geometry::PAGE_SIZE;
-use super::readers::{Reader, Sight, quiet_min};
+use super::readers::{Reader, Sight};
 use super::shard::{Shard, TOIL};
-use super::{
-    ATTEMPTS, PAGES_FOR_ONE, Seconds, SetArgs, SetMode, Slot, Store, Stored, UploadId, inside,
-};
+use super::{ATTEMPTS, PAGES_FOR_ONE, Seconds, SetArgs, SetMode, Store, Stored, UploadId, inside};
 use super::{ArithArgs, Counted, Deadline, DeleteArgs, Deleted, FetchArgs, Hit, KeyHash};
 use crate::sys::biased::Guard;
 
@@ -23,6 +21,8 @@ pub struct Session<'a> {
     store: &'a Store,
     /// Who looks keys up beside others.
     reader: Option<&'a Reader>,
+    /// There is one shard, and nobody to have its lock meanwhile.
+    keeps: bool,
     /// The only shard's lock, once taken.
     guard: Option<Guard<'a, Shard>>,
     /// When it was.
@@ -65,7 +65,8 @@ impl Seen {
 
 impl<'a> Session<'a> {
     pub(super) fn new(store: &'a Store, reader: Option<&'a Reader>) -> Session<'a> {
-        Session { store, reader, guard: None, locked_at: 0, seen: Seen::default() }
+        let keeps = store.slots.len() == 1 && reader.is_none();
+        Session { store, reader, keeps, guard: None, locked_at: 0, seen: Seen::default() }
     }
 
     /// It looks keys up beside others.
@@ -81,34 +82,23 @@ impl<'a> Session<'a> {
         if let Some(mut shard) = self.guard.take() {
             shard.rest();
             shard.counts.holds.record((self.store.ticks)().saturating_sub(self.locked_at));
-            self.leave(&self.store.slots[0], shard);
-        }
-    }
-    /// Let go of a shard, which others may read from now on if it saw but quiet gets for a while.
-    #[inline]
-    fn leave(&self, slot: &Slot, shard: Guard<'_, Shard>) {
-        slot.publish(&shard);
-        if self.reader.is_some() && shard.quiet >= quiet_min(&self.store.seats) {
-            shard.open();
+            self.store.slots[0].publish(&shard);
         }
     }
 
     /// Run `verb` on the key's shard.
     #[inline(always)]
     fn with<R>(&mut self, hash: KeyHash, verb: impl FnOnce(&mut Shard, usize) -> R) -> R {
-        self.on(self.store.slot(hash), |shard, number| {
-            shard.quiet = 0;
-            verb(shard, number)
-        })
+        self.on(self.store.slot(hash), verb)
     }
     /// Run `verb` on the shard of this number. It stands here once, so that it is inlined.
     #[inline(always)]
     fn on<R>(&mut self, number: usize, verb: impl FnOnce(&mut Shard, usize) -> R) -> R {
         let store = self.store;
         let mut own = None;
-        let shard = match store.slots.len() {
-            1 => lock_once(store, &mut self.guard, &mut self.locked_at),
-            _ => own.insert(store.slots[number].lock()),
+        let shard = match self.keeps {
+            true => lock_once(store, &mut self.guard, &mut self.locked_at),
+            false => own.insert(store.slots[number].lock()),
         };
         self.seen.begin(shard);
         let result = verb(shard, number);
@@ -145,13 +135,15 @@ impl<'a> Session<'a> {
         let (store, number) = (self.store, self.store.slot(hash));
         let (mut own, mut id) = (None, None);
         let reader = self.reader.filter(|_| SHARED && touch.is_none() && !self.seen.on);
-        let beside = reader.and_then(|r| store.slots[number].look(r, key, hash, now, &mut id));
+        let slot = &store.slots[number];
+        let look = |reader| slot.look(reader, (key, hash), now, &mut id, &mut own);
+        let beside = reader.and_then(look);
         let mut sight = match &beside {
             Some(shard) => Sight::Shared(shard),
             None => {
-                let shard = match store.slots.len() {
-                    1 => lock_once(store, &mut self.guard, &mut self.locked_at),
-                    _ => own.insert(store.slots[number].lock()),
+                let shard = match self.keeps {
+                    true => lock_once(store, &mut self.guard, &mut self.locked_at),
+                    false => own.get_or_insert_with(|| slot.lock_to_look()),
                 };
                 self.seen.begin(shard);
                 id = shard.find_live(key, hash, now);
@@ -177,7 +169,8 @@ impl<'a> Session<'a> {
         }
         self.seen.end(shard);
         if let Some(guard) = own {
-            self.leave(&store.slots[number], guard);
+            slot.publish(&guard);
+            store.leave(guard);
         }
         if let Some(deadline) = touch {
             self.touched((key, hash), lacks, deadline, now);

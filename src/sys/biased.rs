@@ -88,6 +88,16 @@ pub struct Biased<T> {
 // SAFETY: it lends its value to one thread at a time to be changed, and to several to be read.
 unsafe impl<T: Send + Sync> Sync for Biased<T> {}
 
+/// A seat was found taken so many times.
+fn wait(looks: usize) {
+    match looks {
+        _ if !looks.is_multiple_of(LOOKS) => spin_loop(),
+        #[cfg(not(loom))]
+        _ if looks > 50 * LOOKS => std::thread::sleep(std::time::Duration::from_micros(50)),
+        _ => yield_now(),
+    }
+}
+
 impl<T> Biased<T> {
     /// A lock, shut, for readers who have these seats.
     pub fn new(value: T, seats: &Arc<Seats>) -> Biased<T> {
@@ -118,7 +128,7 @@ impl<T> Biased<T> {
             let mut looks = 0;
             while seat.at.load(Ordering::SeqCst) == self.address() {
                 looks += 1;
-                if looks % LOOKS == 0 { yield_now() } else { spin_loop() }
+                wait(looks);
             }
         }
     }
@@ -141,6 +151,29 @@ impl<T> Biased<T> {
         let sits = ReadGuard { lock: self, at };
         // If not, the seat is left.
         self.open.load(Ordering::SeqCst).then_some(sits)
+    }
+    /// Wait until nobody else has it, and then read it with others after all if it was opened
+    /// meanwhile: if all who wait for the mutex shut it again one after the other, for the sake of
+    /// as many reads, it would never stay open where many read.
+    ///
+    /// # Panics
+    /// As [`lock`](Self::lock).
+    #[inline(never)]
+    pub fn read_or_lock<'a>(
+        &'a self,
+        reader: &'a Reader,
+    ) -> Result<ReadGuard<'a, T>, Guard<'a, T>> {
+        let held = self.mutex.lock().expect("what is locked is never left half-changed");
+        if self.open.load(Ordering::Relaxed) {
+            let at = &reader.seat.at;
+            if Arc::ptr_eq(&self.seats, &reader.seats) && at.load(Ordering::Relaxed) == 0 {
+                // Whoever shuts it takes the mutex after us, and so sees this.
+                at.store(self.address(), Ordering::Relaxed);
+                return Ok(ReadGuard { lock: self, at });
+            }
+            self.shut();
+        }
+        Err(Guard { lock: self, _held: held })
     }
     fn address(&self) -> usize {
         std::ptr::from_ref(self).addr()
@@ -220,7 +253,10 @@ mod tests {
         drop(first);
         assert_eq!(*other.read(&one).unwrap(), 8);
         drop(second);
+        assert_eq!(*lock.read_or_lock(&one).ok().expect("it stands open"), 7);
+        assert!(lock.read(&one).is_some(), "and still does");
         *lock.lock() = 9;
+        assert_eq!(*lock.read_or_lock(&one).err().expect("it is shut"), 9);
         assert!(lock.read(&one).is_none(), "who writes has shut it");
         drop(two);
         let (three, place) = Reader::new(&seats).unwrap();
@@ -249,13 +285,16 @@ mod tests {
                     let (reader, _) = Reader::new(&seats).unwrap();
                     for round in 0..rounds {
                         if let Some(pair) = lock.read(&reader) {
-                            assert_eq!(pair[0], pair[1]);
-                        } else if round % 3 == 0 {
+                            let first = pair[0];
+                            std::thread::yield_now();
+                            assert_eq!(first, pair[1]);
+                        }
+                        if round % 3 == 0 {
                             let mut pair = lock.lock();
                             pair[0] += 1;
+                            std::thread::yield_now();
                             pair[1] += 1;
-                        } else {
-                            lock.lock().open();
+                            pair.open();
                         }
                     }
                 });
@@ -301,6 +340,9 @@ mod loom_tests {
                 if let Some(cells) = lock.read(&reader) {
                     assert!(read(&cells) <= 1);
                 }
+            }
+            if let Ok(cells) = lock.read_or_lock(&reader) {
+                assert!(read(&cells) <= 1);
             }
             writer.join().unwrap();
             assert_eq!(read(&lock.read(&reader).expect("it was opened")), 1);

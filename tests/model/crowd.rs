@@ -13,7 +13,7 @@ use crate::store_twin::{config, key_bytes};
 
 const WORKERS: usize = 3;
 /// Keys that each stores under.
-const KEYS: usize = 8;
+const KEYS: usize = 2;
 const NOW: u32 = 100;
 
 /// What a worker did.
@@ -86,8 +86,8 @@ impl<'s> Worker<'s> {
             self.store.session().delete(&DeleteArgs::new(&key, hash, None), NOW);
             return;
         }
-        // From one word to several chunks.
-        let words = 1 << self.rng.below(14);
+        // From one word to several chunks, mostly long enough to be met half-way.
+        let words = 1 << self.rng.below(14).max(self.rng.below(12));
         let value = self.written[own].to_le_bytes().repeat(words);
         let (mode, rare) = (SetMode::Set, SetRare::default());
         let args = SetArgs { key: &key, hash, flags: 0, deadline: 0, mode, compare: None, rare };
@@ -105,8 +105,12 @@ fn crowd(config: StoreConfig, operations: u64, seed: u64) {
         let upkeep = scope.spawn(|| {
             while !over.load(Ordering::Relaxed) {
                 store.maintain(NOW);
+                // Many more meet at an open shard than would if it had to be quiet for long.
+                for _ in 0..20 {
+                    store.open_shards();
+                    std::thread::yield_now();
+                }
                 rounds.fetch_add(1, Ordering::Relaxed);
-                std::thread::yield_now();
             }
         });
         let work = |place: usize| {
