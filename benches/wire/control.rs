@@ -2,12 +2,13 @@
 //! `holds`. A virtual machine's host may take its memory map apart, or the core away, and whoever
 //! holds a lock then holds it for as long.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::holds;
 use crate::server;
 
 /// Memory that is read: more than any cache of the processor keeps.
@@ -28,7 +29,7 @@ pub fn measure(duration: Duration) -> io::Result<(u64, u64, bool)> {
             server::pin_load_beside_server()?;
             // PID/task/TID
             let own = fs::read_link("/proc/thread-self")?;
-            let in_real_time = own.file_name().is_some_and(holds::set_real_time);
+            let in_real_time = own.file_name().is_some_and(set_real_time);
             let mut times = read(&memory, duration);
             times.sort_unstable();
             let p999 = times[(times.len() - 1) * 999 / 1000];
@@ -56,4 +57,11 @@ fn read(memory: &[u8], duration: Duration) -> Vec<u64> {
     }
     std::hint::black_box(sum);
     times
+}
+
+/// Let nothing take a core from the thread of this number, if we may; whether that is so.
+pub fn set_real_time(thread: &OsStr) -> bool {
+    let mut chrt = Command::new("chrt");
+    chrt.args(["--fifo", "--pid", "50"]).arg(thread).stderr(Stdio::null());
+    chrt.status().is_ok_and(|status| status.success())
 }

@@ -11,12 +11,10 @@
 //! event, for as long as a run of it took, stands the control: what the machine alone does to a
 //! thread that only reads (control.rs).
 
-use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::control;
@@ -216,16 +214,9 @@ impl Load {
 fn run_in_real_time(server: &Server) -> io::Result<bool> {
     let mut all = true;
     for task in lock_holders(server)? {
-        all &= task.file_name().is_some_and(set_real_time);
+        all &= task.file_name().is_some_and(control::set_real_time);
     }
     Ok(all)
-}
-
-/// The same for the thread of this number.
-pub fn set_real_time(thread: &OsStr) -> bool {
-    let mut chrt = Command::new("chrt");
-    chrt.args(["--fifo", "--pid", "50"]).arg(thread).stderr(Stdio::null());
-    chrt.status().is_ok_and(|status| status.success())
 }
 
 /// Where the kernel tells of the threads that hold locks.

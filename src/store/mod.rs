@@ -183,6 +183,10 @@ impl Hit<'_> {
         self.shard.header(self.id).has(item::mark::WON)
     }
     /// Tell this asker to renew it, and nobody else.
+    ///
+    /// # Panics
+    /// In a [`Session::get`] that finds it without marks ([`has_marks`](Self::has_marks)): others
+    /// may be reading it as well.
     pub fn win(&mut self) {
         self.shard.alone().header_mut(self.id).add_marks(item::mark::WON);
     }
@@ -195,6 +199,9 @@ impl Hit<'_> {
         self.shard.size(self.id)
     }
     /// Keep the value as it is now, to be copied out in slices; for values longer than 64 KiB.
+    ///
+    /// # Panics
+    /// In a [`Session::get`] that finds it in one piece ([`value`](Self::value)), as above.
     pub fn pin(&mut self) -> PinId {
         let len = self.len() as u32;
         PinId(outside(self.number, self.shard.alone().pin(self.id)), len)

@@ -3,7 +3,8 @@
 //! Most gets find an item that is marked as used already, so that they have nothing to write but
 //! counts. A shard that sees many of those, and nothing else, is opened to readers: they read it
 //! together, each on a seat of its own, and count in a tally of its own, so that no cache line that
-//! they write is another's. Whatever else a shard is asked for shuts it again.
+//! they write is another's. Whatever else a shard is asked for shuts it again; background work and
+//! statistics keep readers out only while they last.
 //!
 //! Invariants: a tally has one writer at a time, whoever has its seat. [`Shard::look`] answers only
 //! where [`Shard::fetched`] would change nothing.

@@ -85,8 +85,9 @@ pub struct StoreStats {
     pub pinned_dead_bytes: u64,
     /// Shards.
     pub shards: usize,
-    /// R: for how long requests held a lock: with one shard a visit of a batch, otherwise what of
-    /// a verb was spent on finding memory (the rest is a copy of 64 KiB at most).
+    /// R: for how long requests held a lock: with one worker a visit of a batch, otherwise what of
+    /// a verb was spent on finding memory (the rest is a copy of 64 KiB at most, and a get beside
+    /// other readers holds none).
     pub holds: Times,
     /// R: for how long background work held a lock, a step each.
     pub upkeep: Times,
