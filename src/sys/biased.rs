@@ -273,6 +273,25 @@ mod tests {
         assert!(lock.read(&stranger).is_none());
     }
 
+    /// However many wait, and whether they waited or came later.
+    #[test]
+    fn who_waits_for_it_reads_it_once_it_was_opened_and_leaves_it_open() {
+        let seats = Seats::new(3);
+        let lock = Biased::new(7, &seats);
+        let held = lock.lock();
+        std::thread::scope(|scope| {
+            let wait = || {
+                let (reader, _) = Reader::new(&seats).expect("a seat for each");
+                lock.read_or_lock(&reader).ok().map(|value| *value)
+            };
+            let waiting: Vec<_> = (0..seats.count()).map(|_| scope.spawn(wait)).collect();
+            held.open();
+            for one in waiting {
+                assert_eq!(one.join().unwrap(), Some(7));
+            }
+        });
+    }
+
     /// Two numbers that only writers see apart.
     #[test]
     fn nobody_reads_what_is_being_written() {
