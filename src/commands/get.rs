@@ -47,10 +47,10 @@ pub(super) fn get(
     let touch = get.touch.map(|e| exptime::deadline(e, cx.now, cx.shared.epoch_unix));
     match (get.keys.only(), hash) {
         (Some(key), Some(hash)) if client.resume_at == 0 => {
-            let (found, shared) = ((key, hash), session.has_reader());
-            match shared {
-                false => one::<ONE, false>(cx, session, found, touch, reply),
-                true => one::<ONE, true>(cx, session, found, touch, reply),
+            let wanted = (key, hash);
+            match session.has_reader() {
+                false => one::<ONE, false>(cx, session, wanted, touch, reply),
+                true => one::<ONE, true>(cx, session, wanted, touch, reply),
             }
         }
         _ => {

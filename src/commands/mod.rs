@@ -132,8 +132,7 @@ fn execute_decoded(
     let Some(key) = flags.decode(text) else { return Next::Continue };
     let command = request.command.with_key(key.bytes());
     let hash = cx.store.hash(key.bytes());
-    let request = Request { command, style: request.style };
-    dispatch(cx, session, client, &request, Some(hash), out)
+    dispatch(cx, session, client, &Request { command, style: request.style }, Some(hash), out)
 }
 
 #[inline]

@@ -32,6 +32,7 @@ pub fn repeat<'r>(
     }
 }
 
+/// As a worker that has company, or as one that is alone.
 #[inline(always)]
 fn repeat_as<'r, const SHARED: bool>(
     cx: &Context<'_>,

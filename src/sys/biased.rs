@@ -111,11 +111,15 @@ impl<T> Biased<T> {
     /// If somebody panicked while they had it.
     #[inline]
     pub fn lock(&self) -> Guard<'_, T> {
-        let held = self.mutex.lock().expect("what is locked is never left half-changed");
+        let held = self.hold();
         if self.open.load(Ordering::Relaxed) {
             self.shut();
         }
         Guard { lock: self, _held: held }
+    }
+    #[inline]
+    fn hold(&self) -> MutexGuard<'_, ()> {
+        self.mutex.lock().expect("what is locked is never left half-changed")
     }
     /// With the mutex held.
     #[cold]
@@ -163,7 +167,7 @@ impl<T> Biased<T> {
         &'a self,
         reader: &'a Reader,
     ) -> Result<ReadGuard<'a, T>, Guard<'a, T>> {
-        let held = self.mutex.lock().expect("what is locked is never left half-changed");
+        let held = self.hold();
         if self.open.load(Ordering::Relaxed) {
             let at = &reader.seat.at;
             if Arc::ptr_eq(&self.seats, &reader.seats) && at.load(Ordering::Relaxed) == 0 {
