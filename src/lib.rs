@@ -105,12 +105,14 @@
 //! recognised by its bytes (`protocol/repeat.rs`): one of them is parsed and goes through the
 //! dispatch, the others follow it at the price of a key in a list.
 //!
-//! **Copies.** A value up to 64 KiB is copied once in and once out under its shard's lock. A longer
-//! one is received into an unlinked chain of chunks as it arrives, and sent in slices from a
-//! *pinned* chain: replaced or deleted meanwhile, it stays until its reader is done. From 128 KiB
-//! the kernel copies from the chunks, with no lock held, as much as the socket takes by one call
+//! **Copies.** A value up to 32 KiB, which is a chunk, is copied once in and once out under its
+//! shard's lock. A longer one is received into an unlinked chain of chunks as it arrives, and sent
+//! from a *pinned* chain: replaced or deleted meanwhile, it stays until its reader is done. The
+//! kernel copies from the chunks, with no lock held, as much as the socket takes by one call
 //! (`store/direct.rs`); a lone worker, whose locks nobody waits for, has it copy to them as well.
-//! While a long value comes quickly, the kernel wakes its reader for a megabyte at a time.
+//! While a long value comes quickly, the kernel wakes its reader for an eighth of it at a time.
+//! Chunks name not only the next one but one eight further as well, and the head the first eight,
+//! so that whoever goes along a chain does not wait for one cache miss after the other.
 //!
 //! **Expiry.** A dead item goes when it is met, or in its second, by a timing wheel whose slots
 //! name pages and whose places in a page are found by a byte for each chunk: what it costs follows

@@ -2,9 +2,8 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::get::ONE;
+use super::get::{ONE, chunked_value};
 use super::{Context, Next, Producer, exptime};
-use crate::protocol::limits::VALUE_IN_BUFFER_MAX;
 use crate::protocol::{Binary, Exptime, Refusal, Reply, Style};
 use crate::store::{KeyHash, Session};
 
@@ -38,8 +37,8 @@ pub(super) fn fetch<const PLACE: u8, const SHARED: bool>(
     let style = Style::Binary(to);
     let touch = touch.map(|e| exptime::deadline(e, cx.now, cx.shared.epoch_unix));
     let mut reply = Reply::new(style, out);
-    let found = session.look_up::<SHARED, _>(key, hash, touch, cx.now, |mut hit| {
-        let (flags, cas, len) = (hit.flags(), hit.cas(), hit.len());
+    let found = session.look_up::<SHARED, _>(key, hash, touch, cx.now, |hit| {
+        let (flags, cas) = (hit.flags(), hit.cas());
         if !style.shows_value() {
             reply.hit(key, flags, 0, cas);
             return None;
@@ -48,13 +47,8 @@ pub(super) fn fetch<const PLACE: u8, const SHARED: bool>(
             reply.hit_value(key, flags, cas, value);
             return None;
         }
-        reply.hit(key, flags, len, cas);
-        if len > VALUE_IN_BUFFER_MAX {
-            return Some(hit.pin());
-        }
-        hit.copy_to(reply.value());
-        reply.value_end();
-        None
+        reply.hit(key, flags, hit.len(), cas);
+        chunked_value(hit, &mut reply)
     });
     if cx.shared.detail.load(Relaxed) {
         cx.shared.prefixes().count_get(key, found.is_some());

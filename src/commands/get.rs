@@ -10,7 +10,7 @@ use super::{ClientState, Context, Next, Producer, exptime};
 use crate::protocol::limits::VALUE_IN_BUFFER_MAX;
 use crate::protocol::{Get, Keys, Reply};
 use crate::store::{BUCKETS_AHEAD, ITEMS_AHEAD};
-use crate::store::{Deadline, KeyHash, PREFETCHED, PinId, Session};
+use crate::store::{Deadline, Hit, KeyHash, PREFETCHED, PinId, Session};
 
 /// Keys of a list that are answered under one lock.
 const KEYS_MAX: usize = 128;
@@ -88,6 +88,18 @@ fn let_go(session: &mut Session<'_>) {
     session.release();
 }
 
+/// A value in chunks, behind what announces it. A long one is not answered but pinned, to be sent
+/// from where it is.
+#[inline(always)]
+pub(super) fn chunked_value(mut hit: Hit<'_>, reply: &mut Reply<'_>) -> Option<PinId> {
+    if hit.len() > VALUE_IN_BUFFER_MAX {
+        return Some(hit.pin());
+    }
+    hit.copy_to(reply.value());
+    reply.value_end();
+    None
+}
+
 /// Who answers a key: a get of one, one that is repeated, a list. Each has a copy of the lookup, in
 /// which it is inlined down to the store; one copy for all would have to be called, at a tenth of
 /// what it costs.
@@ -110,21 +122,15 @@ impl<'c, 'x> Lookup<'c, 'x> {
         hash: KeyHash,
         reply: &mut Reply<'_>,
     ) -> Option<PinId> {
-        let found = session.look_up::<SHARED, _>(key, hash, self.touch, self.cx.now, |mut hit| {
+        let found = session.look_up::<SHARED, _>(key, hash, self.touch, self.cx.now, |hit| {
             let cas = if reply.shows_cas() { hit.cas() } else { 0 };
             let flags = hit.flags();
             if let Some(value) = hit.value() {
                 reply.hit_value(key, flags, cas, value);
                 return None;
             }
-            let len = hit.len();
-            reply.hit(key, flags, len, cas);
-            if len > VALUE_IN_BUFFER_MAX {
-                return Some(hit.pin());
-            }
-            hit.copy_to(reply.value());
-            reply.value_end();
-            None
+            reply.hit(key, flags, hit.len(), cas);
+            chunked_value(hit, reply)
         });
         if self.detail {
             self.count_prefix(key, found.is_some());

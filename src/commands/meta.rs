@@ -1,8 +1,7 @@
 //! mg and me: one key, and whatever may be asked of its item.
 
-use super::get::ONE;
+use super::get::{ONE, chunked_value};
 use super::{Context, Next, Producer, exptime};
-use crate::protocol::limits::VALUE_IN_BUFFER_MAX;
 use crate::protocol::{Exptime, Flags, Plain, Reply, Shown, Style, Ttl, mask};
 use crate::store::{Deadline, FetchArgs, Hit, KeyHash, PinId, Session};
 
@@ -182,20 +181,15 @@ fn answer(
     reply: &mut Reply<'_>,
     flags: &Flags<'_>,
     shown: &Shown<'_>,
-    mut hit: Hit<'_>,
+    hit: Hit<'_>,
 ) -> Option<PinId> {
     let with_value = flags.has(b'v') && flags.number(b'C') != Some(shown.cas);
     reply.found(shown, with_value);
     if !with_value {
         return None;
     }
-    if let Some(value) = hit.value() {
-        reply.value().extend_from_slice(value);
-    } else if shown.len > VALUE_IN_BUFFER_MAX {
-        return Some(hit.pin());
-    } else {
-        hit.copy_to(reply.value());
-    }
+    let Some(value) = hit.value() else { return chunked_value(hit, reply) };
+    reply.value().extend_from_slice(value);
     reply.value_end();
     None
 }

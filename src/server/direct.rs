@@ -13,9 +13,7 @@ use std::io::{IoSliceMut, Read, Write};
 
 use super::connection::{Connection, Phase, retry};
 use super::env::Env;
-use super::limits::{
-    DIRECT_BEHIND, DIRECT_MAX, DIRECT_MIN, DIRECT_TURN_MAX, GATHER_MAX, STREAM_AHEAD,
-};
+use super::limits::{DIRECT_BEHIND, DIRECT_MAX, DIRECT_MIN, DIRECT_TURN_MAX, GATHER_MAX};
 use crate::commands::Producer;
 use crate::store::{PinRead, Received, SLICES_MAX, Store};
 
@@ -97,10 +95,7 @@ fn read_chunks<S: Read>(
 
 /// Whether a value is to be sent from its chunks to this connection.
 pub(super) fn is_due<S>(conn: &Connection<S>) -> bool {
-    match &conn.phase {
-        Phase::Send(Producer::Value(pin, _)) => conn.gathers && pin.len() > STREAM_AHEAD,
-        _ => false,
-    }
+    conn.gathers && matches!(conn.phase, Phase::Send(Producer::Value(..)))
 }
 
 /// Send `front`, which nothing else waits before, and behind it a long value's next bytes from its

@@ -26,9 +26,10 @@ const _: () = assert!(SENT_ALONE <= STAGE_OUTPUT_MAX);
 /// The worker's read area: four full reads, or some sixty ordinary ones.
 pub(super) const READ_AREA: usize = 4 * READ_MAX;
 
-/// One read asks for at most this much: a turn's share. The longest value that is not streamed
-/// comes in one, with its line.
-pub(super) const READ_MAX: usize = VALUE_IN_BUFFER_MAX + (4 << 10);
+/// One read asks for at most this much: a turn's share. Sixteen values of 4 KiB come in one, with
+/// their lines; and so does the longest that is not streamed.
+pub(super) const READ_MAX: usize = 68 << 10;
+const _: () = assert!(READ_MAX >= VALUE_IN_BUFFER_MAX + (4 << 10));
 
 /// Bytes of a long value that one system call sends from its chunks, if its socket takes as much
 /// (net.ipv4.tcp_wmem): a turn's share, less than a millisecond. A value of 10 MiB sent by calls of
@@ -40,10 +41,11 @@ pub(super) const GATHER_MAX: usize = 4 << 20;
 /// shard: some 70 microseconds.
 pub(super) const DIRECT_MAX: usize = 512 << 10;
 
-/// The same for the first call of a value, and for one after a call that came short. A value that
-/// trickles in fills little of the chunks that were taken for it, and at full memory those were
-/// somebody's; a call that fills them all is followed by one for twice as much.
-pub(super) const DIRECT_MIN: usize = 64 << 10;
+/// The same for the first call of a value, and for one after a call that came short: one of 100 KiB
+/// comes in a single call. A value that trickles in fills little of the chunks that were taken for
+/// it, and at full memory those were somebody's; a call that fills them all is followed by one for
+/// twice as much.
+pub(super) const DIRECT_MIN: usize = 128 << 10;
 const _: () = assert!(DIRECT_MIN <= DIRECT_MAX && DIRECT_MAX <= DIRECT_TURN_MAX);
 
 /// The same in one turn, in several such calls.
@@ -70,9 +72,9 @@ pub(super) const LOW_WATER_MIN: u32 = 128 << 10;
 const _: () = assert!(LOW_WATER_MIN <= LOW_WATER);
 
 /// The first read of a connection that stored a long value last: its next request is probably
-/// another one, of which the less is copied the more is left for its chunks.
-pub(super) const BULKY_READ: usize = 16 << 10;
-const _: () = assert!(BULKY_READ >= READ_ROOM_MIN);
+/// another one, of which what comes with its line is copied, and the rest is not. Of 100 KiB, 16
+/// more are 3 % of what they cost. A short request fits.
+pub(super) const BULKY_READ: usize = 2 << 10;
 
 /// What is read behind a long value by the call that reads its end: its terminator, and short
 /// requests. A long value among them would have to be copied.
@@ -119,9 +121,8 @@ pub(super) const OUTPUT_MARK_TIGHT: usize = 32 << 10;
 pub(super) const OUTPUT_LOW: usize = 16 << 10;
 
 /// A long answer is made ahead of its socket by at most this much, and the piece that passes it:
-/// what a slow reader of one costs. A value no longer than this is copied, as short ones are, which
-/// costs as much as to send it from its chunks, and its connection goes on in the same turn; a
-/// longer one is not made ahead of its socket at all.
+/// what a slow reader of one costs. A long value for a socket is not made ahead of it at all: see
+/// `direct::send`.
 pub(super) const STREAM_AHEAD: usize = 128 << 10;
 const _: () = assert!(OUTPUT_MARK >= STREAM_AHEAD + (64 << 10));
 

@@ -222,7 +222,7 @@ impl Shard {
 
     /// The page that goes when the item does: of a chained one, that of its first chunk.
     pub(super) fn page_to_empty(&self, id: ItemId) -> usize {
-        let first = if self.header(id).is(state::CHAINED) { self.chain(id).first } else { None };
+        let first = if self.header(id).is(state::CHAINED) { self.chain(id).first() } else { None };
         first.unwrap_or(id).page()
     }
 

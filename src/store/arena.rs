@@ -148,6 +148,8 @@ pub struct Lease {
     region: Arc<Region>,
     /// Offset and length.
     parts: [(usize, usize); PARTS_MAX],
+    /// The chunk of each.
+    ids: [Option<ItemId>; PARTS_MAX],
     count: usize,
     len: usize,
 }
@@ -165,6 +167,18 @@ impl Lease {
     #[expect(clippy::len_without_is_empty, reason = "there is always something")]
     pub fn len(&self) -> usize {
         self.len
+    }
+    /// The part in which its first `taken` bytes end: how many are before it, and its chunk.
+    pub(super) fn end_of(&self, taken: usize) -> (usize, ItemId) {
+        let (mut before, mut last) = (0, 0);
+        for (n, &(_, len)) in self.parts().iter().enumerate() {
+            last = n;
+            if taken <= before + len {
+                break;
+            }
+            before += len;
+        }
+        (before, self.ids[last].expect("each part is of a chunk"))
     }
 }
 
@@ -267,7 +281,8 @@ impl Arena {
     pub(super) fn lease(&self, mut places: impl Iterator<Item = Span>) -> Option<Lease> {
         let first = places.next()?;
         let region = Arc::clone(&self.page(first.id).region);
-        let mut lease = Lease { region, parts: [(0, 0); PARTS_MAX], count: 0, len: 0 };
+        let (parts, ids) = ([(0, 0); PARTS_MAX], [None; PARTS_MAX]);
+        let mut lease = Lease { region, parts, ids, count: 0, len: 0 };
         for Span { id, offset, len } in std::iter::once(first).chain(places) {
             // Memory that a raised limit brought is another region.
             if lease.count == PARTS_MAX || !Arc::ptr_eq(&lease.region, &self.page(id).region) {
@@ -275,6 +290,7 @@ impl Arena {
             }
             let at = self.locate(id, offset, len).as_ptr() as usize;
             lease.parts[lease.count] = (at - lease.region.base().as_ptr() as usize, len);
+            lease.ids[lease.count] = Some(id);
             lease.count += 1;
             lease.len += len;
         }

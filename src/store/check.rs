@@ -1,8 +1,9 @@
 //! `assert_valid`: recount everything that must add up.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::iter::repeat;
 
-use super::item::{ItemId, Queue, state};
+use super::item::{ItemId, Queue, STRIDE, state};
 use super::shard::Shard;
 
 impl Shard {
@@ -67,16 +68,28 @@ impl Shard {
         let heads = listed.keys().chain(uploads.keys()).chain(&dead);
         for &head in heads.filter(|&&head| self.header(head).is(state::CHAINED)) {
             let chain = self.chain(head);
-            let (mut at, mut last, mut len) = (chain.first, None, 0);
+            let (mut at, mut chunks, mut len) = (chain.first(), Vec::new(), 0);
             while let Some(id) = at {
                 let header = self.header(id);
                 assert!(header.is_chain_chunk(), "chain: made of chunks");
                 assert_eq!(header.prev, Some(head), "chain: a chunk knows its item");
                 assert!(owned.insert(id), "chain: a chunk belongs to one chain");
                 len += header.value_len() as u32;
-                (last, at) = (Some(id), header.next);
+                chunks.push(id);
+                at = header.next;
             }
-            assert_eq!((chain.len, chain.last), (len, last), "chain: lengths add up");
+            assert_eq!(
+                (chain.len, chain.last),
+                (len, chunks.last().copied()),
+                "chain: lengths add up"
+            );
+            let front = chunks.iter().copied().map(Some).chain(repeat(None)).take(STRIDE);
+            assert!(front.eq(chain.front), "chain: the head names what it begins with");
+            let behind = chunks.len().checked_sub(STRIDE + 1).map(|n| chunks[n]);
+            assert_eq!(chain.behind, behind, "chain: so far behind the last");
+            for (&id, &ahead) in chunks.iter().zip(chunks.iter().skip(STRIDE)) {
+                assert_eq!(self.header(id).ahead(), Some(ahead), "chain: chunks name others ahead");
+            }
             assert!(!listed.contains_key(&head) || len > 0, "chain: a stored one is not empty");
         }
         for &id in listed.keys() {

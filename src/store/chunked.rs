@@ -18,8 +18,6 @@ use super::{Seconds, SetArgs, SetMode, SetRare, Stored};
 /// So many chunks of a chain are freed at once, 16 MiB of the largest: some 50 microseconds, or 160
 /// if none is where it was foreseen. The rest follow a few at a time.
 const FREED_AT_ONCE: usize = 512;
-/// Pages whose headers are fetched ahead of a walk along a chain.
-const PAGES_AHEAD: usize = 4;
 
 /// A chunk added by an append holds at least this much.
 const APPEND_CHUNK: usize = 4 << 10;
@@ -47,9 +45,10 @@ impl Shard {
                 None => (head, 0),
             };
             if room == 0 {
-                if !self.add_chunk(head, coming, now) {
-                    return false;
-                }
+                let Some(id) = self.new_chunk(coming, now) else { return false };
+                let mut chain = self.chain(head);
+                self.link_chunk(head, &mut chain, id);
+                self.set_chain(head, chain);
                 continue;
             }
             let n = room.min(bytes.len());
@@ -65,24 +64,34 @@ impl Shard {
         true
     }
 
-    pub(super) fn add_chunk(&mut self, head: ItemId, coming: usize, now: Seconds) -> bool {
+    /// A chunk for the next of `coming` bytes, empty. It looks free until it is linked.
+    pub(super) fn new_chunk(&mut self, coming: usize, now: Seconds) -> Option<ItemId> {
         let largest = self.slabs.last_class();
         let class = self.slabs.class_for(HEADER_SIZE + coming).unwrap_or(largest);
-        let Some(id) = self.take_chunk(class, now) else { return false };
-        let mut chain = self.chain(head);
+        let id = self.take_chunk(class, now)?;
+        self.header_mut(id).renew(0);
+        Some(id)
+    }
+    /// Link a new chunk behind the last of a chain.
+    pub(super) fn link_chunk(&mut self, head: ItemId, chain: &mut Chain, id: ItemId) {
         let header = self.header_mut(id);
         header.key_len = 0;
         header.state = state::CHAINED;
-        header.renew(0);
         header.next = None;
         header.prev = Some(head);
-        match chain.last {
-            Some(last) => self.header_mut(last).next = Some(id),
-            None => chain.first = Some(id),
+        if let Some(last) = chain.last.replace(id) {
+            self.header_mut(last).next = Some(id);
         }
-        chain.last = Some(id);
-        self.set_chain(head, chain);
-        true
+        if let Some(place) = chain.front.iter_mut().find(|place| place.is_none()) {
+            *place = Some(id);
+            return;
+        }
+        chain.behind = match chain.behind {
+            Some(behind) => self.header(behind).next,
+            None => chain.first(),
+        };
+        let behind = chain.behind.expect("the last chunk is so many behind the first");
+        self.header_mut(behind).set_ahead(id);
     }
 
     /// A chained, unlinked item without a value.
@@ -90,7 +99,7 @@ impl Shard {
         let fit = self.fit_chained(args)?;
         let id = self.new_item(fit, args, now)?;
         self.header_mut(id).state |= state::CHAINED;
-        self.set_chain(id, Chain { len: 0, first: None, last: None });
+        self.set_chain(id, Chain::EMPTY);
         Some(id)
     }
 
@@ -213,12 +222,11 @@ impl Shard {
             out.extend_from_slice(self.slabs.arena.bytes(id, at, len));
             return;
         }
-        let mut at = self.chain(id).first;
+        let mut at = self.first_chunk(&self.chain(id));
         while let Some(chunk) = at {
-            let header = self.header(chunk);
-            let len = header.value_len();
+            let len = self.header(chunk).value_len();
             out.extend_from_slice(self.slabs.arena.bytes(chunk, HEADER_SIZE, len));
-            at = header.next;
+            at = self.next_chunk(chunk);
         }
     }
 
@@ -229,20 +237,27 @@ impl Shard {
             self.revoke_beyond_cap();
             return;
         }
-        if self.header(id).is(state::CHAINED) {
-            let chain = self.chain(id);
-            if let Some(first) = chain.first {
-                self.doomed.push(first);
-                self.free_chunks(FREED_AT_ONCE);
-            }
+        if self.header(id).is(state::CHAINED)
+            && let Some(first) = self.first_chunk(&self.chain(id))
+        {
+            self.doomed.push(first);
+            self.free_chunks(FREED_AT_ONCE);
         }
         self.slabs.push(id);
     }
-    /// The chunk behind another one in its chain.
+    /// The chunk a walk along a chain begins with: those that follow are fetched ahead of it.
+    pub(super) fn first_chunk(&self, chain: &Chain) -> Option<ItemId> {
+        chain.front.iter().flatten().for_each(|&id| self.slabs.foresee(id));
+        chain.first()
+    }
+    /// The one behind another.
+    #[inline]
     pub(super) fn next_chunk(&self, chunk: ItemId) -> Option<ItemId> {
-        let next = self.header(chunk).next?;
-        self.slabs.foresee_pages(chunk.page(), next.page(), PAGES_AHEAD);
-        Some(next)
+        let header = self.header(chunk);
+        if let Some(ahead) = header.ahead() {
+            self.slabs.foresee(ahead);
+        }
+        header.next
     }
     /// Free the chain on top of `doomed`, at most `max` chunks of it; how many.
     fn free_chunks(&mut self, max: usize) -> usize {
@@ -271,7 +286,7 @@ impl Shard {
         assert!(self.header(id).is(state::CHAINED), "only chained values are pinned");
         let chain = self.chain(id);
         self.header_mut(id).state |= state::PINNED;
-        let at = chain.first.map(|first| (first, 0));
+        let at = self.first_chunk(&chain).map(|first| (first, 0));
         self.pins.insert(Pin { item: Some(id), at, left: chain.len as usize, lent: false })
     }
     /// Keep an item, chained or not, that nobody will read through the pin.
@@ -350,18 +365,19 @@ impl Shard {
         let len = self.slabs.chunk_size(class);
         self.slabs.arena.copy((id, 0), (new, 0), len);
         let mut chain = self.chain(owner);
-        if chain.first == Some(id) {
-            chain.first = Some(new);
-        } else {
-            let mut at = chain.first.expect("a chunk's owner has chunks");
-            while self.header(at).next != Some(id) {
-                at = self.header(at).next.expect("a chunk is in its owner's chain");
+        let mut at = self.first_chunk(&chain).expect("a chunk's owner has chunks");
+        while at != id {
+            let next = self.next_chunk(at).expect("a chunk is in its owner's chain");
+            let header = self.header_mut(at);
+            if header.ahead() == Some(id) {
+                header.set_ahead(new);
             }
-            self.header_mut(at).next = Some(new);
+            if next == id {
+                header.next = Some(new);
+            }
+            at = next;
         }
-        if chain.last == Some(id) {
-            chain.last = Some(new);
-        }
+        chain.rename(id, new);
         self.set_chain(owner, chain);
         self.slabs.push(id);
         self.counts.reassign_chunk_rescues += 1;
@@ -370,10 +386,10 @@ impl Shard {
     }
     /// A head has moved: its chunks must name it.
     pub(super) fn adopt_chunks(&mut self, head: ItemId) {
-        let mut at = self.chain(head).first;
+        let mut at = self.first_chunk(&self.chain(head));
         while let Some(chunk) = at {
             self.header_mut(chunk).prev = Some(head);
-            at = self.header(chunk).next;
+            at = self.next_chunk(chunk);
         }
     }
 

@@ -18,7 +18,7 @@
 
 use super::arena::{Lease, Span};
 use super::geometry::HEADER_SIZE;
-use super::item::{Chain, ItemId};
+use super::item::ItemId;
 use super::pin::Pin;
 use super::shard::Shard;
 use super::{ATTEMPTS, PinId, Received, Seconds, Store, UploadId, inside};
@@ -31,13 +31,9 @@ pub const SLICES_MAX: usize = 18;
 /// upload appends at once. For the rest they are once it is there.
 const HEADROOM: usize = 64 << 10;
 
-/// Room in the chunks of an upload.
-struct Room {
-    /// In order.
-    spans: [Option<Span>; SLICES_MAX],
-    /// The last chunk that holds bytes.
-    last: Option<ItemId>,
-}
+/// Room for an upload, in order: behind the bytes of its last chunk, if there is one, and in new
+/// chunks, which are linked once there are bytes in them.
+type Room = [Option<Span>; SLICES_MAX];
 
 /// Answer of `Store::read_pin` and `Store::send_pin`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +72,7 @@ impl Store {
             let mut shard = self.slots[slot].lock();
             match shard.upload_room(number, max, now) {
                 None => return Received::Dropped,
-                Some(room) if room.spans[0].is_some() => {
+                Some(room) if room[0].is_some() => {
                     shard.fill_upload(number, room, now, fill);
                     drop(shard);
                     self.make_way(slot, number, 0, now);
@@ -110,7 +106,7 @@ impl Store {
         let lent = self.slots[slot].lock().lend_pin(number, max);
         let Some((lease, last)) = lent else { return PinRead::Revoked };
         let sent = send(&lease, last);
-        self.slots[slot].lock().end_lending(number, sent)
+        self.slots[slot].lock().end_lending(number, &lease, sent)
     }
 }
 
@@ -122,25 +118,24 @@ impl Shard {
         let upload = self.uploads.get(number)?;
         let (head, coming) = (upload.head, (upload.len - upload.received) as usize);
         let last = self.chain(head).last;
-        let (mut spans, mut found, wanted) = ([None; SLICES_MAX], 0, max.min(coming));
+        let (mut room, mut found, wanted) = ([None; SLICES_MAX], 0, max.min(coming));
         self.slabs.foresee_chunks(self.slabs.last_class(), SLICES_MAX);
         let mut partly = last.map(|id| self.span_behind(id, wanted));
-        for place in &mut spans {
+        for place in &mut room {
             if found == wanted {
                 break;
             }
             let span = match partly.take().filter(|span| span.len > 0) {
                 Some(span) => span,
-                None if self.add_chunk(head, coming - found, now) => {
-                    let id = self.chain(head).last.expect("a chunk was just added");
-                    self.span_behind(id, wanted - found)
-                }
-                None => break,
+                None => match self.new_chunk(coming - found, now) {
+                    Some(id) => self.span_behind(id, wanted - found),
+                    None => break,
+                },
             };
             found += span.len;
             *place = Some(span);
         }
-        Some(Room { spans, last })
+        Some(room)
     }
     /// Behind the bytes a chunk holds: at most `max`.
     fn span_behind(&self, id: ItemId, max: usize) -> Span {
@@ -156,18 +151,8 @@ impl Shard {
         now: Seconds,
         fill: impl FnOnce(&mut [&mut [u8]]) -> usize,
     ) {
-        let Room { spans, mut last } = room;
-        let count = spans.iter().flatten().count();
-        let filled = fill(&mut self.slabs.arena.several_mut(spans)[..count]);
-        let mut left = filled;
-        for Span { id, offset, len } in spans.into_iter().flatten() {
-            let part = len.min(left);
-            if part > 0 {
-                self.header_mut(id).set_value_len(offset - HEADER_SIZE + part);
-                (left, last) = (left - part, Some(id));
-            }
-        }
-        assert_eq!(left, 0, "no more is filled than there is room for");
+        let count = room.iter().flatten().count();
+        let filled = fill(&mut self.slabs.arena.several_mut(room)[..count]);
         let upload = self.uploads.get_mut(number).expect("it has room");
         let head = upload.head;
         upload.received += filled as u32;
@@ -175,13 +160,24 @@ impl Shard {
             upload.active = now;
         }
         self.in_flight.add(filled);
-        let Chain { len, first, .. } = self.chain(head);
-        let (unused, first) = match last {
-            Some(last) => (self.header_mut(last).next.take(), first),
-            None => (first, None),
-        };
-        self.free_from(unused);
-        self.set_chain(head, Chain { len: len + filled as u32, first, last });
+        let mut chain = self.chain(head);
+        chain.len += filled as u32;
+        let (mut left, before) = (filled, chain.last);
+        for Span { id, offset, len } in room.into_iter().flatten() {
+            let part = len.min(left);
+            left -= part;
+            let new = Some(id) != before;
+            if part > 0 {
+                self.header_mut(id).set_value_len(offset - HEADER_SIZE + part);
+                if new {
+                    self.link_chunk(head, &mut chain, id);
+                }
+            } else if new {
+                self.slabs.push(id);
+            }
+        }
+        assert_eq!(left, 0, "no more is filled than there is room for");
+        self.set_chain(head, chain);
     }
 
     /// Append the next at most `max` bytes of a pinned value.
@@ -205,11 +201,17 @@ impl Shard {
         let last = lease.len() == left;
         Some((lease, last))
     }
-    fn end_lending(&mut self, number: u64, sent: usize) -> PinRead {
+    fn end_lending(&mut self, number: u64, lease: &Lease, sent: usize) -> PinRead {
         let pin = self.pins.get_mut(number).expect("what is lent is not unpinned");
         assert!(pin.lent && pin.item.is_some(), "what is lent is not revoked");
         pin.lent = false;
-        self.advance_pin(number, sent)
+        // Headers of chunks that were sent whole have left the cache, and are not needed.
+        let (before, id) = lease.end_of(sent);
+        if before > 0 {
+            pin.at = Some((id, 0));
+            pin.left -= before;
+        }
+        self.advance_pin(number, sent - before)
     }
 
     /// Where the next `len` bytes are, from a place in a chain.

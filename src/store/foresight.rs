@@ -66,17 +66,25 @@ impl PageTable {
         }
     }
 
+    /// Where a chunk is, if its page is there, and how far behind that its last byte.
+    #[inline]
+    fn find(&self, id: ItemId) -> Option<(usize, usize)> {
+        let word = self.words.get(id.page() / 8)?[id.page() % 8].load(Relaxed);
+        let size = usize::from(word as u16).checked_sub(1)?;
+        Some(((word >> SIZE_BITS) as usize + id.unit() as usize * ITEM_ALIGN, size))
+    }
+    /// Bring a chunk's header into the cache.
+    #[inline]
+    pub(super) fn prefetch_header(&self, id: ItemId) {
+        if let Some((address, _)) = self.find(id) {
+            prefetch(address);
+        }
+    }
     /// Bring the front of a chunk into the cache: its header, key and the value's first lines; with
     /// `values`, what follows as well.
     #[inline]
     pub(super) fn prefetch(&self, id: ItemId, values: bool) {
-        let Some(line) = self.words.get(id.page() / 8) else { return };
-        let word = line[id.page() % 8].load(Relaxed);
-        if word == 0 {
-            return;
-        }
-        let address = (word >> SIZE_BITS) as usize + id.unit() as usize * ITEM_ALIGN;
-        let last = usize::from(word as u16) - 1;
+        let Some((address, last)) = self.find(id) else { return };
         // To ask for a line twice is cheaper than to find out whether it is another one.
         for offset in [0, 64, 128, PREFETCHED - 64] {
             prefetch(address + last.min(offset));

@@ -7,7 +7,6 @@
 //! give is in its class's `partial` list once (which may also name pages of the class that have
 //! none); `used == 0` exactly for the pages in `empty`.
 
-use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use super::Deadline;
@@ -294,19 +293,10 @@ impl Slabs {
             prefetch(self.arena.address(id));
         }
     }
-    /// A walk along a chain comes from page `from` to page `to`, and will probably go on like that,
-    /// up or down page by page: that is how chunks come free, and are taken again. Fetch the
-    /// headers of the next few pages of the kind, or it would wait for each to learn of the next.
+    /// Fetch the header of what probably is a chunk.
     #[inline]
-    pub(super) fn foresee_pages(&self, from: usize, to: usize, count: usize) {
-        let pages = match from.cmp(&to) {
-            Ordering::Equal => return,
-            Ordering::Less => to + 1..(to + 1 + count).min(self.pages.len()),
-            Ordering::Greater => to.saturating_sub(count)..to,
-        };
-        for id in pages.flat_map(|page| self.chunks(page).take(2)) {
-            prefetch(self.arena.address(id));
-        }
+    pub(super) fn foresee(&self, id: ItemId) {
+        self.table.prefetch_header(id);
     }
     /// Whether the class has a chunk to give.
     pub(super) fn has_chunk(&self, class: ClassId) -> bool {

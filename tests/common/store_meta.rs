@@ -11,7 +11,7 @@ use crate::store_ops::{Look, Mark, ORDERS, Sum};
 use crate::store_twin::{Entry, World, key_bytes};
 
 /// Longer values are not part of a line's request.
-pub const IN_LINE_MAX: usize = 60_000;
+pub const IN_LINE_MAX: usize = 32_000;
 /// Ages up to this one are told to the second.
 const AGE_EXACT_MAX: u32 = 16_000;
 

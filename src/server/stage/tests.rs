@@ -247,8 +247,8 @@ fn a_trickling_value_evicts_little_more_than_it_fills() {
     }
     assert_eq!(world.conns[token].stream.at, 140_000);
     let more: u64 = evictions(&world) - before;
-    // Five chunks are filled; two more may be at hand, and a page for the head.
-    assert!(more <= 10, "{more} evictions for 140 KB");
+    // Five chunks are filled; four more may be at hand, and a page for the head.
+    assert!(more <= 12, "{more} evictions for 140 KB");
     world.store.assert_valid();
 }
 
