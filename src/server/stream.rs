@@ -10,6 +10,8 @@ use mio::event::Source;
 use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
 
+use crate::sys::socket;
+
 /// A connected, non-blocking socket.
 #[derive(Debug)]
 pub(super) enum Stream {
@@ -92,10 +94,7 @@ impl fmt::Display for Stream {
 impl Read for Stream {
     #[inline]
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Stream::Tcp(stream) => stream.read(bytes),
-            Stream::Unix(stream) => stream.read(bytes),
-        }
+        socket::receive(self.as_raw_fd(), bytes)
     }
 
     fn read_vectored(&mut self, slices: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
@@ -109,10 +108,7 @@ impl Read for Stream {
 impl Write for Stream {
     #[inline]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Stream::Tcp(stream) => stream.write(bytes),
-            Stream::Unix(stream) => stream.write(bytes),
-        }
+        socket::send(self.as_raw_fd(), bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
