@@ -158,10 +158,11 @@ impl Results {
         for row in measured().filter(|row| HALF.contains(&row.workload.name)) {
             let mut line = |name: &str, most, field: fn(&Sample) -> f64| {
                 let half = |cell: &Cell| median(cell.half.iter().map(field));
-                let both = [Slabd, Memcached].map(|kind| row.cell(kind).map(half));
-                let both = both.map(|value| value.map_or(String::new(), figure)).join(" / ");
+                let of = |kind| row.cell(kind).map(half).map(figure).unwrap_or_default();
+                let echo = of(Echo);
+                let echo = if echo.is_empty() { echo } else { format!("; echo {echo}") };
                 let axis = format!("{name} at half load, {}", row.workload.name);
-                let note = format!(" ({both} µs)");
+                let note = format!(" ({} / {} µs{echo})", of(Slabd), of(Memcached));
                 goals.at_most(&axis, " × memcached", most, half_ratio(row, field), &note);
             };
             line("p99", HALF_P99_MAX, |sample| sample.p99_us);

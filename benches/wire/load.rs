@@ -18,7 +18,7 @@ use crate::server::{self, CpuTime, Server};
 
 const READ_BYTES: usize = 256 << 10;
 /// Runs before the clock starts, so that caches, buffers and congestion windows are warm.
-const WARM_UP: Duration = Duration::from_millis(150);
+pub const WARM_UP: Duration = Duration::from_millis(150);
 /// A server from which nothing comes for so long has failed.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
 
@@ -72,17 +72,17 @@ pub fn run(
     duration: Duration,
 ) -> io::Result<Sample> {
     let mut load = Load::connect(server.address, script, connections)?;
-    measure(server, &mut load, duration, Load::run_until)
+    measure(server, &mut load, (WARM_UP, duration), Load::run_until)
 }
 
-/// Lets `run` play until an instant given, once to warm up and once by the clock.
+/// Lets `run` play until an instant given, once to warm up and once by the clock: for so long each.
 pub fn measure<'a>(
     server: &Server,
     load: &mut Load<'a>,
-    duration: Duration,
+    (warm_up, duration): (Duration, Duration),
     mut run: impl FnMut(&mut Load<'a>, Instant) -> io::Result<()>,
 ) -> io::Result<Sample> {
-    run(load, Instant::now() + WARM_UP)?;
+    run(load, Instant::now() + warm_up)?;
     load.requests = 0;
     load.latency = Histogram::default();
     load.away = Duration::ZERO;

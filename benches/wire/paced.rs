@@ -4,26 +4,37 @@
 //! kept from its core by others is nobody's: the clock stands still for it.
 
 use std::collections::VecDeque;
-use std::io;
 use std::time::{Duration, Instant};
+use std::{io, iter};
 
-use crate::load::{self, Load, Sample};
+use crate::load::{self, Load, Sample, WARM_UP};
 use crate::script::Script;
 use crate::server::Server;
 
-/// Runs `script` for `duration` after a warm-up at so many requests a second.
+/// A host that gives its cores to others for a millisecond, several times a second, makes the
+/// slowest requests of every run; of windows this short most are without, and their median tells
+/// of the server.
+const WINDOW: Duration = Duration::from_millis(100);
+
+/// Runs `script` for `duration` after a warm-up at so many requests a second: a sample a window.
 pub fn run(
     server: &Server,
     script: &Script,
     connections: usize,
     per_second: f64,
     duration: Duration,
-) -> io::Result<Sample> {
+) -> io::Result<Vec<Sample>> {
     let mut load = Load::connect(server.address, script, connections)?;
-    measure(server, &mut load, per_second, duration)
+    let mut pace = Pace::new(&load, per_second / load.depth() as f64);
+    let windows = (duration.as_millis() / WINDOW.as_millis()).max(1) as usize;
+    let warm_ups = iter::once(WARM_UP).chain(iter::repeat(Duration::ZERO));
+    let window = |warm_up| {
+        load::measure(server, &mut load, (warm_up, WINDOW), |load, end| pace.run_until(load, end))
+    };
+    warm_ups.take(windows).map(window).collect()
 }
 
-/// The same over connections that are there, and stay.
+/// The same over connections that are there, and stay, in one sample.
 pub fn measure(
     server: &Server,
     load: &mut Load,
@@ -31,7 +42,7 @@ pub fn measure(
     duration: Duration,
 ) -> io::Result<Sample> {
     let mut pace = Pace::new(load, per_second / load.depth() as f64);
-    load::measure(server, load, duration, |load, end| pace.run_until(load, end))
+    load::measure(server, load, (WARM_UP, duration), |load, end| pace.run_until(load, end))
 }
 
 /// A generator that has not looked for so long was kept from its core: it blocks on nothing.

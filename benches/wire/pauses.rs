@@ -166,7 +166,7 @@ fn probe_beside(
 ) -> io::Result<Sample> {
     let mut probes = Load::connect(server.address, probe, PROBE_CONNECTIONS)?;
     let mut pace = Pace::new(&probes, PROBES_PER_SECOND);
-    load::measure(server, &mut probes, duration, |probes, end| {
+    load::measure(server, &mut probes, (load::WARM_UP, duration), |probes, end| {
         while Instant::now() < end {
             pace.step(probes, Instant::now())?;
             let Some(other) = &mut other else { continue };

@@ -10,7 +10,7 @@ pub struct Cell {
     pub kind: Kind,
     /// One a round.
     pub samples: Vec<Sample>,
-    /// One a round at the row's half load, if that was measured.
+    /// One a window of each round at the row's half load, if that was measured.
     pub half: Vec<Sample>,
     /// System calls a request, if counted.
     pub syscalls: Option<f64>,

@@ -128,9 +128,9 @@ fn measure_one(
             let server = &servers[index];
             let name = server.kind.name();
             progress::show(&format!("{} half load {} {name}", workload.name, round + 1));
-            let sample = paced::run(server, &script, connections, rate, options.duration)
+            let samples = paced::run(server, &script, connections, rate, options.duration)
                 .map_err(|error| explain(workload, server, &error))?;
-            cells[index].half.push(sample);
+            cells[index].half.extend(samples);
         }
     }
     if options.syscalls {
