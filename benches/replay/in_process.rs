@@ -21,7 +21,7 @@ const MOVE_US: u64 = 1_000;
 /// What expired longer ago than so many seconds should be gone.
 const GONE_S: u32 = 2;
 /// A longer value is received in pieces, as the daemon does.
-const SET_AT_ONCE_MAX: usize = 64 << 10;
+const SET_AT_ONCE_MAX: usize = 32 << 10;
 /// Seed of the key hash: any, but the same each time.
 const HASH_SEED: u64 = 1;
 

@@ -74,6 +74,8 @@ pub(super) struct Connection<S> {
     pub(super) doomed: bool,
     /// Its next request is probably a long value.
     pub(super) bulky: bool,
+    /// It was sent a long value, and its next request probably asks for another one.
+    pub(super) asks_for_long: bool,
     /// The idle timeout concerns it.
     pub(super) idle_counts: bool,
     /// It came to a bad end.
@@ -223,6 +225,7 @@ impl<S> Connection<S> {
             queued: false,
             doomed: false,
             bulky: false,
+            asks_for_long: false,
             idle_counts,
             broken: false,
             gathers: false,
@@ -384,7 +387,7 @@ pub(super) fn body_deadline(config: &Config, len: u32, now: u32) -> u32 {
 impl<S: Read> Connection<S> {
     /// Read once into `area`, asking for at most `READ_MAX` bytes.
     pub(super) fn read(&mut self, area: &mut [u8], counters: &WorkerCounters) -> usize {
-        let bulky = std::mem::take(&mut self.bulky);
+        let bulky = std::mem::take(&mut self.bulky) && self.input.is_empty();
         let room = area.len().min(if bulky { BULKY_READ } else { READ_MAX });
         let n = retry(|| self.stream.read(&mut area[..room]));
         self.note_read(n, room, counters)

@@ -127,6 +127,7 @@ pub(super) fn send<S: Write>(env: &Env<'_>, conn: &mut Connection<S>, front: &[u
     if answer == PinRead::Done {
         conn.output.append(&end[taken - front.len() - value..]);
         let done = if more { Phase::Paused } else { Phase::Commands };
+        conn.asks_for_long = more;
         release(env.store, std::mem::replace(&mut conn.phase, done));
     }
 }

@@ -139,7 +139,7 @@ pub(super) const DUMP_PERIOD_MS: u64 = 1;
 const _: () = assert!(TURN_BYTES_MAX >= VALUE_IN_BUFFER_MAX);
 
 /// Bytes that all connections together may own (partial requests, unread replies) before those
-/// that stand still are closed. Without it 10 000 connections with 64 KiB each are 640 MiB; with
+/// that stand still are closed. Without it 10 000 connections with 32 KiB each are 320 MiB; with
 /// it, item memory of 64 MiB and a quarter stays the larger part of a small daemon.
 pub(super) const BUFFERS_SOFT_MAX: u64 = 16 << 20;
 

@@ -5,8 +5,10 @@
 //! being read (*pin*) is marked PINNED, and if it is replaced or deleted meanwhile it stays,
 //! unlinked, until its last reader is done.
 //!
-//! Invariants: the chunks' value lengths add up to `chain.len`; all but the last are full;
-//! `pinned_dead` is the size of all unlinked pinned items.
+//! Invariants: the chunks' value lengths add up to `chain.len`; all but the last are full; the head
+//! names the first eight (`item::STRIDE`) and the one so far behind the last, and each chunk the
+//! one so far ahead (if there is none, a name there is out of date); `pinned_dead` is the size of
+//! all unlinked pinned items.
 
 use super::geometry::HEADER_SIZE;
 use super::item::{Chain, ItemHeader, ItemId, mark, state};
@@ -203,7 +205,7 @@ impl Shard {
         self.set_chain(id, before);
     }
     /// Free a chunk and those linked behind it; how many bytes of the value they held.
-    pub(super) fn free_from(&mut self, mut at: Option<ItemId>) -> usize {
+    fn free_from(&mut self, mut at: Option<ItemId>) -> usize {
         let mut held = 0;
         while let Some(chunk) = at {
             let header = self.header(chunk);
@@ -345,7 +347,9 @@ impl Shard {
     /// The pinned item, of those that qualify, with the most left to read. What is being sent is
     /// let alone: that takes no longer than a system call.
     fn slowest_pin(&self, qualifies: impl Fn(&ItemHeader) -> bool) -> Option<ItemId> {
-        let lent = |id| self.pins.iter().any(|(_, pin)| pin.lent && pin.item == Some(id));
+        // One a worker at most.
+        let lent: Vec<_> = self.pins.iter().filter(|(_, pin)| pin.lent).collect();
+        let lent = |id| lent.iter().any(|(_, pin)| pin.item == Some(id));
         let pins = self.pins.iter().filter_map(|(_, pin)| Some((pin.left, pin.item?)));
         let pins = pins.filter(|&(_, id)| qualifies(self.header(id)) && !lent(id));
         pins.max_by_key(|&(left, _)| left).map(|(_, id)| id)

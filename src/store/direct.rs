@@ -114,6 +114,8 @@ impl Shard {
     /// Take chunks for the next at most `max` bytes of an upload. No room at all: there is no
     /// memory. `None`: there is no such upload.
     fn upload_room(&mut self, number: u64, max: usize, now: Seconds) -> Option<Room> {
+        // Whoever cannot wait has pages cleared at once, which chunks not linked yet would bar.
+        debug_assert!(self.patient, "an upload asks again");
         self.tick(now);
         let upload = self.uploads.get(number)?;
         let (head, coming) = (upload.head, (upload.len - upload.received) as usize);

@@ -75,8 +75,8 @@ impl Queue {
     }
 }
 
-/// State bits of a header. With key length 0: no bits is a free chunk, `CHAINED` a chunk of a
-/// chain.
+/// State bits of a header. With key length 0: no bits is a free chunk, or one that is going to be
+/// linked to a chain; `CHAINED` a chunk of a chain.
 pub(super) mod state {
     /// The queue's number.
     pub(crate) const QUEUE: u8 = 0b11;
@@ -127,7 +127,7 @@ const _: () = assert!(CHUNK_SIZE_MAX < OWN_CAS as u32 + HEADER_SIZE as u32);
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 pub(super) struct ItemHeader {
-    /// Lower 32 bits of the store count; of a chunk in a chain, the chunk [`STRIDE`] ahead, or 0.
+    /// Lower 32 bits of the store count; of a chunk in a chain, see `ahead`.
     cas_low: u32,
     /// Upper 12 bits of the count; above them `TIMED`, and the marks.
     cas_high: u16,

@@ -198,7 +198,7 @@ impl Hit<'_> {
     pub fn size(&self) -> usize {
         self.shard.size(self.id)
     }
-    /// Keep the value as it is now, to be copied out in slices; for values longer than 64 KiB.
+    /// Keep the value as it is now, to be copied out in slices; for long values.
     ///
     /// # Panics
     /// In a [`Session::get`] that finds it in one piece ([`value`](Self::value)), as above.

@@ -28,7 +28,8 @@ pub fn set_low_water(socket: RawFd, bytes: u32) -> io::Result<()> {
 /// Read what has come, as much as there is room for; 0: the peer has shut its side.
 ///
 /// Straight to the kernel: in the C library a thread could be cancelled here, which takes two
-/// locked operations a call as soon as there are several threads.
+/// locked operations a call as soon as there are several threads. (A hundredth of a lone request;
+/// calls for long values do not notice.)
 ///
 /// # Errors
 /// The system's.

@@ -1,4 +1,4 @@
-//! Values beyond 64 KiB, which come and go in pieces, and values beyond what an item may be.
+//! Values beyond 32 KiB, which come and go in pieces, and values beyond what an item may be.
 
 use crate::common::{Packet, Server, pattern};
 use crate::op;
@@ -7,7 +7,8 @@ use crate::op;
 fn large_values_come_back() {
     let server = Server::start();
     let mut c = server.client();
-    for (n, len) in [65_535, 65_536, 65_537, 100_000, 131_072, 1_000_000].into_iter().enumerate() {
+    let sizes = [32_767, 32_768, 32_769, 65_536, 100_000, 131_072, 1_000_000];
+    for (n, len) in sizes.into_iter().enumerate() {
         let value = pattern(n as u64, len);
         let set = Packet::store(op::SET, "k", 5, 0, &value);
         let cas = c.ask_status(&set, 0).cas;

@@ -71,7 +71,7 @@ fn a_large_set_in_two_pieces() {
     let bytes = [set.bytes(), Packet::new(op::NOOP).bytes()].concat();
     let end = bytes.len();
     let near = |at: usize| at - 3..at + 3;
-    let cuts = (1..40).chain(near(16_384)).chain(near(65_536)).chain(near(65_569));
+    let cuts = (1..40).chain(near(16_384)).chain(near(32_768)).chain(near(32_801));
     for cut in cuts.chain(near(131_072)).chain(end - 30..end) {
         c.send_cut(&bytes, cut);
         assert_eq!((c.packet().status, c.packet().opcode), (0, op::NOOP));

@@ -160,7 +160,7 @@ impl<'a> Client<'a> {
     fn set_silently(&mut self, n: usize) {
         let (request, known) = self.storing("set", n, " noreply");
         self.talk.send(&request);
-        if request.len() < 64 << 10 {
+        if request.len() < 32 << 10 {
             self.known[n] = Some(known.confirmed());
             self.get(&[n]);
         } else {

@@ -76,7 +76,7 @@ impl Shared {
     /// received in pieces may be: when unfinished ones of others hold all the memory they may.
     fn refusal(&self, answer: &str, request_len: usize) {
         let known = answer.starts_with("SERVER_ERROR out of memory");
-        assert!(known && request_len > 64 << 10, "{request_len} bytes: {answer}");
+        assert!(known && request_len > 32 << 10, "{request_len} bytes: {answer}");
         self.refused_uploads.fetch_add(1, Relaxed);
     }
 }

@@ -107,6 +107,35 @@ fn a_pinned_value_is_read_to_its_end_whatever_happens_to_the_key() {
     }
 }
 
+/// The head names the first eight chunks, and each chunk the one eight further.
+#[test]
+fn chains_of_any_length_grow_and_are_cut_back() {
+    let config = StoreConfig { slab_chunk_max: 1024, evict: false, ..config(1 << 19) };
+    let d = Driver::with(config);
+    for chunks in [1, 2, 7, 8, 9, 10, 15, 16, 17, 18, 40] {
+        let mut value = pattern(chunks * 1000, chunks);
+        assert!(is_stored(d.upload("k", &value)));
+        d.store.assert_valid();
+        for more in [1, 900, 5000, 20_000] {
+            assert!(is_stored(d.put(SetMode::Append, "k", &pattern(more, more))));
+            value.extend(pattern(more, more));
+            d.store.assert_valid();
+        }
+        let others = (0..).take_while(|n| is_stored(d.set(&format!("o{n}"), &pattern(900, *n))));
+        let others = others.count();
+        assert_eq!(d.put(SetMode::Append, "k", &pattern(90_000, 1)), Stored::NotStored);
+        d.store.assert_valid();
+        for n in 0..others {
+            assert_eq!(d.delete(&format!("o{n}")), Deleted::Deleted);
+        }
+        assert!(d.get("k") == Some(value.clone()), "{chunks} chunks, cut back");
+        assert!(is_stored(d.put(SetMode::Append, "k", b"and on")));
+        value.extend(b"and on");
+        d.store.assert_valid();
+        assert!(d.get("k") == Some(value), "{chunks} chunks, grown");
+    }
+}
+
 /// What the system reads of a lease, by way of a pipe.
 fn written(lease: &Lease, (to, from): &mut (PipeReader, PipeWriter)) -> Vec<u8> {
     let max = lease.len().min(50_000); // what a pipe takes at once
