@@ -101,7 +101,7 @@ impl<'a> Plan<'a> {
         let alone = std::mem::take(&mut conn.asks_for_long);
         let requests = match conn.phase {
             // A long value ends its turn: what were planned behind it would be again.
-            Phase::Commands | Phase::Paused if alone => 1,
+            Phase::Paused if alone => 1,
             Phase::Commands | Phase::Paused => env.turn_requests,
             // Most of its turns are for the value, and would plan the same again.
             Phase::Send(_) => 1,

@@ -46,14 +46,6 @@ pub enum PinRead {
     Revoked,
 }
 
-impl PinId {
-    /// Bytes of the value.
-    #[expect(clippy::len_without_is_empty, reason = "it is long")]
-    pub fn len(&self) -> usize {
-        self.1 as usize
-    }
-}
-
 impl Store {
     /// The next bytes of an upload, written by `fill` to where they belong: at most
     /// [`SLICES_MAX`] slices, of at most `max` bytes together, and no more than were announced.

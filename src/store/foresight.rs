@@ -70,8 +70,8 @@ impl PageTable {
     #[inline]
     fn find(&self, id: ItemId) -> Option<(usize, usize)> {
         let word = self.words.get(id.page() / 8)?[id.page() % 8].load(Relaxed);
-        let size = usize::from(word as u16).checked_sub(1)?;
-        Some(((word >> SIZE_BITS) as usize + id.unit() as usize * ITEM_ALIGN, size))
+        let last = usize::from(word as u16).checked_sub(1)?;
+        Some(((word >> SIZE_BITS) as usize + id.unit() as usize * ITEM_ALIGN, last))
     }
     /// Bring a chunk's header into the cache.
     #[inline]

@@ -203,14 +203,13 @@ impl Hit<'_> {
     /// # Panics
     /// In a [`Session::get`] that finds it in one piece ([`value`](Self::value)), as above.
     pub fn pin(&mut self) -> PinId {
-        let len = self.len() as u32;
-        PinId(outside(self.number, self.shard.alone().pin(self.id)), len)
+        PinId(outside(self.number, self.shard.alone().pin(self.id)))
     }
 }
 
 /// Names a pinned value; belongs to one reader, which must `unpin` it.
 #[derive(Debug, PartialEq, Eq)]
-pub struct PinId(u64, u32);
+pub struct PinId(u64);
 
 /// Names a half-received value; belongs to one writer, which must commit or drop it.
 #[derive(Debug, PartialEq, Eq)]

@@ -158,8 +158,9 @@ fn what_is_lent_stays_where_it_is_until_it_is_given_back() {
     for fate in 0..4 {
         let value = pattern(len, fate);
         assert!(is_stored(d.upload("k", &value)));
-        let pin = d.store.session().get(b"k", hash, None, d.now, |mut hit| hit.pin()).unwrap();
-        assert_eq!(pin.len(), value.len());
+        let pinned = |mut hit: Hit<'_>| (hit.len(), hit.pin());
+        let (len, pin) = d.store.session().get(b"k", hash, None, d.now, pinned).unwrap();
+        assert_eq!(len, value.len());
         let mut at = 0;
         let mut sent = |lease: &Lease, last: bool, at: usize| {
             assert_eq!((lease.len() == value.len() - at, lease.len() > 0), (last, true));
