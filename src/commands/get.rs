@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::{ClientState, Context, Next, Producer, exptime};
 use crate::protocol::limits::VALUE_IN_BUFFER_MAX;
 use crate::protocol::{Get, Keys, Reply};
-use crate::store::{BUCKETS_AHEAD, ITEMS_AHEAD};
+use crate::store::{BUCKETS_AHEAD, ITEMS_AHEAD, TOGETHER};
 use crate::store::{Deadline, Hit, KeyHash, PREFETCHED, PinId, Session};
 
 /// Keys of a list that are answered under one lock.
@@ -161,8 +161,9 @@ impl<'c, 'x> Lookup<'c, 'x> {
         // Of keys that are asked for together, the values are often alike.
         let mut long = false;
         for at in 0.. {
-            // Both loops mostly come to one more key; each stands here once, so that it is inlined.
-            while more && known < at + BUCKETS_AHEAD {
+            // Each loop stands here once, so that it is inlined.
+            let due = at % TOGETHER == 0;
+            while due && more && known < at + BUCKETS_AHEAD {
                 let Some(key) = keys.next() else {
                     more = false;
                     break;
@@ -172,7 +173,7 @@ impl<'c, 'x> Lookup<'c, 'x> {
                 ring[known % BUCKETS_AHEAD] = Ahead { key, hash, end: keys.offset() };
                 known += 1;
             }
-            while fetched < known.min(at + ITEMS_AHEAD) {
+            while due && fetched < known.min(at + ITEMS_AHEAD) {
                 store.prefetch_item(ring[fetched % BUCKETS_AHEAD].hash, long);
                 fetched += 1;
             }

@@ -22,6 +22,11 @@ pub const BUCKETS_AHEAD: usize = 16;
 /// See [`BUCKETS_AHEAD`].
 pub const ITEMS_AHEAD: usize = BUCKETS_AHEAD / 2;
 
+/// So many keys are looked ahead for together. A prefetch whose page the TLB does not know waits
+/// for a page walk before the instructions behind it can retire, and a core holds fewer of those
+/// than a key takes: walks that begin one behind the other are waited for once.
+pub const TOGETHER: usize = 4;
+
 /// Bytes of a chunk that are always prefetched.
 pub const PREFETCHED: usize = 256;
 

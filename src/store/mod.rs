@@ -69,7 +69,7 @@ pub use counts::{ClassStats, VerbMisses};
 pub use direct::{PinRead, SLICES_MAX};
 pub use dump::{Dump, DumpedItem};
 pub use events::{Event, Found};
-pub use foresight::{BUCKETS_AHEAD, ITEMS_AHEAD, PREFETCHED};
+pub use foresight::{BUCKETS_AHEAD, ITEMS_AHEAD, PREFETCHED, TOGETHER};
 use foresight::{Foresight, PageTable};
 use geometry::PAGE_SIZE;
 use ghosts::Ghosts;

@@ -1,6 +1,6 @@
 //! Prefetches that run ahead of a visit, over the keys of all connections whose steps are planned.
 
-use crate::store::{BUCKETS_AHEAD, ITEMS_AHEAD, KeyHash, Store};
+use crate::store::{BUCKETS_AHEAD, ITEMS_AHEAD, KeyHash, Store, TOGETHER};
 
 /// What was asked for already.
 pub(super) struct Ahead<'v> {
@@ -10,6 +10,8 @@ pub(super) struct Ahead<'v> {
     /// The buckets of the steps before this one, and the items of those before that one.
     buckets: usize,
     items: usize,
+    /// The step at which to look ahead again.
+    due: usize,
     /// Answers were long of late, so that values are worth it, too.
     pub(super) long: bool,
 }
@@ -18,7 +20,7 @@ impl<'v> Ahead<'v> {
     pub(super) fn new(store: &'v Store, hashes: &'v [KeyHash], long: bool) -> Self {
         // A lookup that is alone comes sooner than its item could.
         let items = if hashes.len() == 1 { 1 } else { 0 };
-        Ahead { store, hashes, buckets: 0, items, long }
+        Ahead { store, hashes, buckets: 0, items, due: 0, long }
     }
 
     /// The next step is `at`: those before it were run, or will not be.
@@ -28,9 +30,13 @@ impl<'v> Ahead<'v> {
         self.items = self.items.max(at);
     }
 
-    /// Step `at` is run next: ask for what those behind it need, mostly one more of each.
+    /// Step `at` is run next: ask for what those behind it need, a few of them together.
     #[inline(always)]
     pub(super) fn look(&mut self, at: usize) {
+        if at < self.due {
+            return;
+        }
+        self.due = at + TOGETHER;
         let known = self.hashes.len();
         while self.buckets < known.min(at + BUCKETS_AHEAD) {
             self.store.prefetch_bucket(self.hashes[self.buckets]);
