@@ -17,16 +17,16 @@ pub(super) fn fetch_one(
     to: Binary,
     out: &mut Vec<u8>,
 ) -> Next {
-    match session.has_reader() {
-        false => fetch::<ONE, false>(cx, session, wanted, touch, to, out),
+    match session.is_alone() {
         true => fetch::<ONE, true>(cx, session, wanted, touch, to, out),
+        false => fetch::<ONE, false>(cx, session, wanted, touch, to, out),
     }
 }
 
 /// Look one key up, and answer even if it is not there. There is a copy for each place: see
 /// `get::ONE`.
 #[inline(always)]
-pub(super) fn fetch<const PLACE: u8, const SHARED: bool>(
+pub(super) fn fetch<const PLACE: u8, const ALONE: bool>(
     cx: &Context<'_>,
     session: &mut Session<'_>,
     (key, hash): (&[u8], KeyHash),
@@ -37,7 +37,7 @@ pub(super) fn fetch<const PLACE: u8, const SHARED: bool>(
     let style = Style::Binary(to);
     let touch = touch.map(|e| exptime::deadline(e, cx.now, cx.shared.epoch_unix));
     let mut reply = Reply::new(style, out);
-    let found = session.look_up::<SHARED, _>(key, hash, touch, cx.now, |hit| {
+    let found = session.look_up::<ALONE, _>(key, hash, touch, cx.now, |hit| {
         let (flags, cas) = (hit.flags(), hit.cas());
         if !style.shows_value() {
             reply.hit(key, flags, 0, cas);

@@ -48,16 +48,16 @@ pub(super) fn get(
     match (get.keys.only(), hash) {
         (Some(key), Some(hash)) if client.resume_at == 0 => {
             let wanted = (key, hash);
-            match session.has_reader() {
-                false => one::<ONE, false>(cx, session, wanted, touch, reply),
+            match session.is_alone() {
                 true => one::<ONE, true>(cx, session, wanted, touch, reply),
+                false => one::<ONE, false>(cx, session, wanted, touch, reply),
             }
         }
         _ => {
             let all = Lookup::new(cx, touch);
-            match session.has_reader() {
-                false => all.answer_list::<false>(session, client, get.keys, reply),
+            match session.is_alone() {
                 true => all.answer_list::<true>(session, client, get.keys, reply),
+                false => all.answer_list::<false>(session, client, get.keys, reply),
             }
         }
     }
@@ -65,7 +65,7 @@ pub(super) fn get(
 
 /// Answer the only key of a list.
 #[inline(always)]
-pub(super) fn one<const PLACE: u8, const SHARED: bool>(
+pub(super) fn one<const PLACE: u8, const ALONE: bool>(
     cx: &Context<'_>,
     session: &mut Session<'_>,
     (key, hash): (&[u8], KeyHash),
@@ -73,7 +73,7 @@ pub(super) fn one<const PLACE: u8, const SHARED: bool>(
     mut reply: Reply<'_>,
 ) -> Next {
     if let Some(pin) =
-        Lookup::new(cx, touch).answer::<PLACE, SHARED>(session, key, hash, &mut reply)
+        Lookup::new(cx, touch).answer::<PLACE, ALONE>(session, key, hash, &mut reply)
     {
         return Next::Stream(Producer::Value(pin, ONLY_VALUE_END));
     }
@@ -115,14 +115,14 @@ impl<'c, 'x> Lookup<'c, 'x> {
 
     /// Look one key up and answer it, if it is there. A long value is not answered but pinned.
     #[inline(always)]
-    fn answer<const PLACE: u8, const SHARED: bool>(
+    fn answer<const PLACE: u8, const ALONE: bool>(
         &self,
         session: &mut Session<'_>,
         key: &[u8],
         hash: KeyHash,
         reply: &mut Reply<'_>,
     ) -> Option<PinId> {
-        let found = session.look_up::<SHARED, _>(key, hash, self.touch, self.cx.now, |hit| {
+        let found = session.look_up::<ALONE, _>(key, hash, self.touch, self.cx.now, |hit| {
             let cas = if reply.shows_cas() { hit.cas() } else { 0 };
             let flags = hit.flags();
             if let Some(value) = hit.value() {
@@ -145,7 +145,7 @@ impl<'c, 'x> Lookup<'c, 'x> {
 
     /// Answer the keys of a list from where the client stands. Keys are hashed, and their buckets
     /// fetched, `BUCKETS_AHEAD` keys before they are answered; a ring holds those in between.
-    fn answer_list<const SHARED: bool>(
+    fn answer_list<const ALONE: bool>(
         &self,
         session: &mut Session<'_>,
         client: &mut ClientState,
@@ -181,11 +181,11 @@ impl<'c, 'x> Lookup<'c, 'x> {
                 break;
             }
             let Ahead { key, hash, end } = ring[at % BUCKETS_AHEAD];
-            if at % KEYS_MAX == KEYS_MAX - 1 {
+            if due && at % KEYS_MAX == 0 && at > 0 {
                 let_go(session);
             }
             let before = reply.len();
-            if let Some(pin) = self.answer::<LISTED, SHARED>(session, key, hash, &mut reply) {
+            if let Some(pin) = self.answer::<LISTED, ALONE>(session, key, hash, &mut reply) {
                 client.resume_at = end;
                 return Next::SendPinned(pin);
             }

@@ -101,15 +101,15 @@ pub(super) fn fetch_one(
     flags: &Flags<'_>,
     out: &mut Vec<u8>,
 ) -> Next {
-    match session.has_reader() {
-        false => fetch::<ONE, false>(cx, session, wanted, flags, out),
+    match session.is_alone() {
         true => fetch::<ONE, true>(cx, session, wanted, flags, out),
+        false => fetch::<ONE, false>(cx, session, wanted, flags, out),
     }
 }
 
 /// Answer one key. There is a copy for each place: see `get::ONE`.
 #[inline(always)]
-pub(super) fn fetch<const PLACE: u8, const SHARED: bool>(
+pub(super) fn fetch<const PLACE: u8, const ALONE: bool>(
     cx: &Context<'_>,
     session: &mut Session<'_>,
     (key, hash): (&[u8], KeyHash),
@@ -117,7 +117,7 @@ pub(super) fn fetch<const PLACE: u8, const SHARED: bool>(
     out: &mut Vec<u8>,
 ) -> Next {
     let found = match flags.meets(PECULIAR) {
-        false => look_up::<PLACE, SHARED>(cx, session, (key, hash), flags, out),
+        false => look_up::<PLACE, ALONE>(cx, session, (key, hash), flags, out),
         true => look_closely(cx, session, (key, hash), flags, out),
     };
     match found {
@@ -133,7 +133,7 @@ pub(super) fn fetch<const PLACE: u8, const SHARED: bool>(
 /// Nothing but the item's value and what describes it is asked for: nearly always it is just an
 /// item. What was found: a long value's pin, if there is one to be sent.
 #[inline(always)]
-fn look_up<const PLACE: u8, const SHARED: bool>(
+fn look_up<const PLACE: u8, const ALONE: bool>(
     cx: &Context<'_>,
     session: &mut Session<'_>,
     (key, hash): (&[u8], KeyHash),
@@ -141,7 +141,7 @@ fn look_up<const PLACE: u8, const SHARED: bool>(
     out: &mut Vec<u8>,
 ) -> Option<Option<PinId>> {
     let mut reply = Reply::new(Style::Meta(*flags), out);
-    session.look_up::<SHARED, _>(key, hash, None, cx.now, |mut hit| {
+    session.look_up::<ALONE, _>(key, hash, None, cx.now, |mut hit| {
         if !hit.has_marks()
             && let Some(value) = hit.value()
         {

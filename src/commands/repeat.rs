@@ -26,15 +26,15 @@ pub fn repeat<'r>(
     keys: &mut impl NextKey<'r>,
     out: &mut Vec<u8>,
 ) -> (usize, Next) {
-    match session.has_reader() {
-        false => repeat_as::<false>(cx, session, client, asked, keys, out),
+    match session.is_alone() {
         true => repeat_as::<true>(cx, session, client, asked, keys, out),
+        false => repeat_as::<false>(cx, session, client, asked, keys, out),
     }
 }
 
 /// As a worker that has company, or as one that is alone.
 #[inline(always)]
-fn repeat_as<'r, const SHARED: bool>(
+fn repeat_as<'r, const ALONE: bool>(
     cx: &Context<'_>,
     session: &mut Session<'_>,
     client: &mut ClientState,
@@ -46,14 +46,14 @@ fn repeat_as<'r, const SHARED: bool>(
     match (&asked.command, &asked.style) {
         (Command::Get(_), Style::Text { .. }) => all.each(|session, repeat, hash, out| {
             let reply = Reply::new(asked.style, out);
-            get::one::<REPEATED, SHARED>(cx, session, (repeat.key, hash), None, reply)
+            get::one::<REPEATED, ALONE>(cx, session, (repeat.key, hash), None, reply)
         }),
         (Command::Fetch(_), Style::Meta(flags)) => all.each(|session, repeat, hash, out| {
-            meta::fetch::<REPEATED, SHARED>(cx, session, (repeat.key, hash), flags, out)
+            meta::fetch::<REPEATED, ALONE>(cx, session, (repeat.key, hash), flags, out)
         }),
         (Command::Fetch(asked), Style::Binary(to)) => all.each(|session, repeat, hash, out| {
             let (key, to) = (repeat.key, Binary { opaque: repeat.opaque, ..*to });
-            binary::fetch::<REPEATED, SHARED>(cx, session, (key, hash), asked.touch, to, out)
+            binary::fetch::<REPEATED, ALONE>(cx, session, (key, hash), asked.touch, to, out)
         }),
         _ => all.each(|session, repeat, hash, out| {
             execute(cx, session, client, &asked.repeated(&repeat), Some(hash), out)

@@ -259,7 +259,7 @@ impl Budget {
 /// All items.
 pub struct Store {
     slots: Box<[Slot]>,
-    /// A hash shifted right by this is its shard.
+    /// A hash shifted right by one more than this is its shard.
     shift: u32,
     hasher: KeyHasher,
     pool: PagePool,
@@ -334,7 +334,7 @@ impl Store {
         let slots = (0..shards).map(slot).collect::<io::Result<Box<[Slot]>>>()?;
         Ok(Store {
             slots,
-            shift: 64 - bits,
+            shift: 63 - bits,
             hasher,
             pool,
             in_flight,
@@ -365,8 +365,8 @@ impl Store {
     }
     #[inline]
     fn slot(&self, hash: KeyHash) -> usize {
-        // A shift by 64 would overflow: one shard needs none.
-        if self.slots.len() == 1 { 0 } else { (hash.0 >> self.shift) as usize }
+        // In two steps, for a shift by 64, as one shard has it, would overflow.
+        (hash.0 >> 1 >> self.shift) as usize
     }
     /// The shard of a key, from 0.
     pub fn shard_of(&self, hash: KeyHash) -> usize {

@@ -21,8 +21,8 @@ pub struct Session<'a> {
     store: &'a Store,
     /// Who looks keys up beside others.
     reader: Option<&'a Reader>,
-    /// There is one shard, and nobody to have its lock meanwhile.
-    keeps: bool,
+    /// There is one shard, and nobody to have its lock meanwhile: it is kept.
+    alone: bool,
     /// The only shard's lock, once taken.
     guard: Option<Guard<'a, Shard>>,
     /// When it was.
@@ -65,14 +65,14 @@ impl Seen {
 
 impl<'a> Session<'a> {
     pub(super) fn new(store: &'a Store, reader: Option<&'a Reader>) -> Session<'a> {
-        let keeps = store.slots.len() == 1 && reader.is_none();
-        Session { store, reader, keeps, guard: None, locked_at: 0, seen: Seen::default() }
+        let alone = store.slots.len() == 1 && reader.is_none();
+        Session { store, reader, alone, guard: None, locked_at: 0, seen: Seen::default() }
     }
 
-    /// It looks keys up beside others.
+    /// There is one shard, and nobody else to ask it.
     #[inline]
-    pub fn has_reader(&self) -> bool {
-        self.reader.is_some()
+    pub fn is_alone(&self) -> bool {
+        self.alone
     }
     /// Let go of the lock the visit holds, if it does; the next verb takes it again. To be called
     /// before any locking method of `Store` (uploads, pins, flush, stats), which would otherwise
@@ -96,7 +96,7 @@ impl<'a> Session<'a> {
     fn on<R>(&mut self, number: usize, verb: impl FnOnce(&mut Shard, usize) -> R) -> R {
         let store = self.store;
         let mut own = None;
-        let shard = match self.keeps {
+        let shard = match self.alone {
             true => lock_once(store, &mut self.guard, &mut self.locked_at),
             false => own.insert(store.slots[number].lock()),
         };
@@ -119,12 +119,12 @@ impl<'a> Session<'a> {
         now: Seconds,
         found: impl FnOnce(Hit<'_>) -> R,
     ) -> Option<R> {
-        self.look_up::<true, R>(key, hash, touch, now, found)
+        self.look_up::<false, R>(key, hash, touch, now, found)
     }
-    /// The same; not `SHARED`, it does not ask whether the visit [`has_reader`](Self::has_reader),
-    /// and takes the lock.
+    /// The same; `ALONE`, it does not ask whether the visit [`is_alone`](Self::is_alone), which it
+    /// has to be.
     #[inline(always)]
-    pub fn look_up<const SHARED: bool, R>(
+    pub fn look_up<const ALONE: bool, R>(
         &mut self,
         key: &[u8],
         hash: KeyHash,
@@ -132,16 +132,18 @@ impl<'a> Session<'a> {
         now: Seconds,
         found: impl FnOnce(Hit<'_>) -> R,
     ) -> Option<R> {
-        let (store, number) = (self.store, self.store.slot(hash));
+        debug_assert!(self.alone || !ALONE, "its copies are told apart by who is alone");
+        let store = self.store;
+        let number = if ALONE { 0 } else { store.slot(hash) };
         let (mut own, mut id) = (None, None);
-        let reader = self.reader.filter(|_| SHARED && touch.is_none() && !self.seen.on);
+        let reader = self.reader.filter(|_| !ALONE && touch.is_none() && !self.seen.on);
         let slot = &store.slots[number];
         let look = |reader| slot.look(reader, (key, hash), now, &mut id, &mut own);
         let beside = reader.and_then(look);
         let mut sight = match &beside {
             Some(shard) => Sight::Shared(shard),
             None => {
-                let shard = match self.keeps {
+                let shard = match ALONE || self.alone {
                     true => lock_once(store, &mut self.guard, &mut self.locked_at),
                     false => own.get_or_insert_with(|| slot.lock_to_look()),
                 };
@@ -159,7 +161,7 @@ impl<'a> Session<'a> {
                 return result;
             }
         };
-        if SHARED && self.reader.is_some() {
+        if !ALONE && self.reader.is_some() {
             shard.note_get(id, touch.is_some(), now);
         }
         let mut lacks = None;
