@@ -73,7 +73,7 @@ impl Tally {
         Tally { misses: Tick::default(), hits: (0..classes).map(|_| Default::default()).collect() }
     }
     /// A get found this in a shard.
-    #[inline]
+    #[inline(always)]
     pub(super) fn got(&self, shard: &Shard, id: Option<ItemId>) {
         match id {
             Some(id) => self.hits[shard.line(id)].0[shard.header(id).queue() as usize].add_one(),

@@ -152,15 +152,13 @@ impl<'a> Session<'a> {
                 Sight::Alone(shard)
             }
         };
+        // Now, while it is at hand what the item is.
+        if let (Sight::Shared(shard), Some(reader)) = (&sight, reader) {
+            reader.tally.got(shard, id);
+        }
         // Here alone, so that it is inlined.
         let result = id.map(|id| found(Hit { shard: sight.again(), id, number }));
-        let shard = match sight {
-            Sight::Alone(shard) => shard,
-            Sight::Shared(shard) => {
-                reader.iter().for_each(|reader| reader.tally.got(shard, id));
-                return result;
-            }
-        };
+        let Sight::Alone(shard) = sight else { return result };
         if !ALONE && self.reader.is_some() {
             shard.note_get(id, touch.is_some(), now);
         }
