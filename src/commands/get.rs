@@ -14,6 +14,7 @@ use crate::store::{Deadline, Hit, KeyHash, PREFETCHED, PinId, Session};
 
 /// Keys of a list that are answered under one lock.
 const KEYS_MAX: usize = 128;
+const _: () = assert!(KEYS_MAX.is_multiple_of(TOGETHER));
 /// What stands behind the value of a get of one key. (A long one; all others are appended.)
 const ONLY_VALUE_END: &[u8] = b"\r\nEND\r\n";
 
@@ -72,8 +73,7 @@ pub(super) fn one<const PLACE: u8, const ALONE: bool>(
     touch: Option<Deadline>,
     mut reply: Reply<'_>,
 ) -> Next {
-    if let Some(pin) =
-        Lookup::new(cx, touch).answer::<PLACE, ALONE>(session, key, hash, &mut reply)
+    if let Some(pin) = Lookup::new(cx, touch).answer::<PLACE, ALONE>(session, key, hash, &mut reply)
     {
         return Next::Stream(Producer::Value(pin, ONLY_VALUE_END));
     }
@@ -144,7 +144,7 @@ impl<'c, 'x> Lookup<'c, 'x> {
     }
 
     /// Answer the keys of a list from where the client stands. Keys are hashed, and their buckets
-    /// fetched, `BUCKETS_AHEAD` keys before they are answered; a ring holds those in between.
+    /// fetched, up to `BUCKETS_AHEAD` keys before they are answered; a ring holds those in between.
     fn answer_list<const ALONE: bool>(
         &self,
         session: &mut Session<'_>,
@@ -162,28 +162,29 @@ impl<'c, 'x> Lookup<'c, 'x> {
         let mut long = false;
         for at in 0.. {
             // Each loop stands here once, so that it is inlined.
-            let due = at % TOGETHER == 0;
-            while due && more && known < at + BUCKETS_AHEAD {
-                let Some(key) = keys.next() else {
-                    more = false;
-                    break;
-                };
-                let hash = store.hash(key);
-                store.prefetch_bucket(hash);
-                ring[known % BUCKETS_AHEAD] = Ahead { key, hash, end: keys.offset() };
-                known += 1;
-            }
-            while due && fetched < known.min(at + ITEMS_AHEAD) {
-                store.prefetch_item(ring[fetched % BUCKETS_AHEAD].hash, long);
-                fetched += 1;
+            if at % TOGETHER == 0 {
+                while more && known < at + BUCKETS_AHEAD {
+                    let Some(key) = keys.next() else {
+                        more = false;
+                        break;
+                    };
+                    let hash = store.hash(key);
+                    store.prefetch_bucket(hash);
+                    ring[known % BUCKETS_AHEAD] = Ahead { key, hash, end: keys.offset() };
+                    known += 1;
+                }
+                while fetched < known.min(at + ITEMS_AHEAD) {
+                    store.prefetch_item(ring[fetched % BUCKETS_AHEAD].hash, long);
+                    fetched += 1;
+                }
+                if at % KEYS_MAX == 0 && at > 0 {
+                    let_go(session);
+                }
             }
             if at == known {
                 break;
             }
             let Ahead { key, hash, end } = ring[at % BUCKETS_AHEAD];
-            if due && at % KEYS_MAX == 0 && at > 0 {
-                let_go(session);
-            }
             let before = reply.len();
             if let Some(pin) = self.answer::<LISTED, ALONE>(session, key, hash, &mut reply) {
                 client.resume_at = end;

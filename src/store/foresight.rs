@@ -15,17 +15,19 @@ use crate::sync::AtomicU64;
 use crate::sys::cpu::{prefetch, prefetch_far};
 use crate::sys::lazy::LazyLines;
 
-/// Of lookups that are known beforehand, how many ahead an index bucket is prefetched: the item
-/// follows at half the distance, when the bucket has come. Eight cache misses in flight are what
+/// Of lookups that are known beforehand, how many ahead an index bucket is prefetched at most: the
+/// item follows at half the distance, when the bucket has come. Eight cache misses in flight are what
 /// one core keeps going; at some 15 ns a key, eight keys take about as long as one of them.
 pub const BUCKETS_AHEAD: usize = 16;
 /// See [`BUCKETS_AHEAD`].
 pub const ITEMS_AHEAD: usize = BUCKETS_AHEAD / 2;
 
-/// So many keys are looked ahead for together. A prefetch whose page the TLB does not know waits
-/// for a page walk before the instructions behind it can retire, and a core holds fewer of those
-/// than a key takes: walks that begin one behind the other are waited for once.
+/// Keys that are looked ahead for together. No instruction behind a prefetch retires before its
+/// page walk is over, where the TLB does not know the page, and a core holds fewer instructions in
+/// flight than a key takes. Walks that begin close together are waited for once: a twentieth to a
+/// tenth of what a key costs (twice as many together come too late).
 pub const TOGETHER: usize = 4;
+const _: () = assert!(ITEMS_AHEAD >= 2 * TOGETHER, "the next are on their way before their turn");
 
 /// Bytes of a chunk that are always prefetched.
 pub const PREFETCHED: usize = 256;

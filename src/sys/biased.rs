@@ -81,8 +81,9 @@ impl Drop for Reader {
 pub struct Biased<T> {
     mutex: Mutex<()>,
     open: AtomicBool,
-    value: UnsafeCell<T>,
+    /// In front, on the line that every reader needs.
     seats: Arc<Seats>,
+    value: UnsafeCell<T>,
 }
 
 // SAFETY: it lends its value to one thread at a time to be changed, and to several to be read.
