@@ -77,7 +77,7 @@ impl Block {
             return None;
         }
         // SAFETY: inside the region: a block is, and there is a page between `at` and its end.
-        let base = unsafe { self.region.base().add(self.at) };
+        let base = Base(unsafe { self.region.base().add(self.at) });
         self.at += PAGE_SIZE;
         Some(Page { base, region: Arc::clone(&self.region) })
     }
@@ -103,29 +103,39 @@ impl Block {
 /// 64 KiB of memory, owned like a box.
 #[derive(Debug)]
 pub(super) struct Page {
-    base: NonNull<u8>,
+    base: Base,
     region: Arc<Region>,
 }
 
-// SAFETY: a page owns its bytes; nothing about them is tied to a thread.
-unsafe impl Send for Page {}
-// SAFETY: `&Page` gives no access to the bytes; the arena's `&self` gives `&`.
-unsafe impl Sync for Page {}
+/// Where a page lies. To have it is no right to what is there.
+#[derive(Debug, Clone, Copy)]
+struct Base(NonNull<u8>);
+
+// SAFETY: an address; and nothing about the bytes there is tied to a thread.
+unsafe impl Send for Base {}
+// SAFETY: `&Base` gives no access to the bytes; the arena's `&self` gives `&`.
+unsafe impl Sync for Base {}
+
+impl Base {
+    fn address(self) -> usize {
+        self.0.as_ptr() as usize
+    }
+}
 
 impl Page {
     /// Where it lies.
     pub(super) fn address(&self) -> usize {
-        self.base.as_ptr() as usize
+        self.base.address()
     }
     /// Zero it by hand: for a page that is about to be used again.
     pub(super) fn wiped(self) -> Page {
         // SAFETY: a page owns its 64 KiB.
-        unsafe { self.base.as_ptr().write_bytes(0, PAGE_SIZE) };
+        unsafe { self.base.0.as_ptr().write_bytes(0, PAGE_SIZE) };
         self
     }
     /// Zero it, by giving its memory back to the system.
     pub(super) fn cleared(self) -> Page {
-        let offset = self.base.as_ptr() as usize - self.region.base().as_ptr() as usize;
+        let offset = self.address() - self.region.base().as_ptr() as usize;
         // SAFETY: a page has the only access to its part of the region.
         unsafe { self.region.release(offset, PAGE_SIZE) };
         self
@@ -185,33 +195,42 @@ impl Lease {
 /// One shard's pages, by number. A place in the table may be empty.
 #[derive(Debug, Default)]
 pub(super) struct Arena {
+    /// Where they lie, and nothing else: of many pages, what every lookup needs of them should fit
+    /// as near a cache as can be.
+    bases: Vec<Option<Base>>,
+    /// The same ones, for whoever owns them.
     pages: Vec<Option<Page>>,
 }
+
+const _: () = assert!(size_of::<Option<Base>>() == 8 || cfg!(not(target_pointer_width = "64")));
 
 impl Arena {
     /// Put a page at `number`; places up to it are made as needed.
     pub(super) fn put(&mut self, number: usize, page: Page) {
         if number >= self.pages.len() {
             self.pages.resize_with(number + 1, || None);
+            self.bases.resize(number + 1, None);
         }
+        self.bases[number] = Some(page.base);
         assert!(self.pages[number].replace(page).is_none(), "page number is free");
     }
     /// Take the page at `number` out.
     pub(super) fn take(&mut self, number: usize) -> Option<Page> {
-        self.pages.get_mut(number).and_then(Option::take)
+        *self.bases.get_mut(number)? = None;
+        self.pages[number].take()
     }
 
     /// The address of `len` bytes at `offset` behind `id`, which end inside its page.
     #[inline]
     fn locate(&self, id: ItemId, offset: usize, len: usize) -> NonNull<u8> {
-        let Some(Some(page)) = self.pages.get(id.page()) else { no_such_page(id) };
+        let Some(&Some(base)) = self.bases.get(id.page()) else { no_such_page(id) };
         let at = id.unit() as usize * ITEM_ALIGN;
         if offset > PAGE_SIZE || len > PAGE_SIZE || at + offset + len > PAGE_SIZE {
             outside_page(id, offset, len);
         }
         // SAFETY: `at + offset <= PAGE_SIZE` was checked, so this stays in (or just behind) the
         // page, which is one allocation.
-        unsafe { page.base.add(at + offset) }
+        unsafe { base.0.add(at + offset) }
     }
 
     /// The header at `id`.
@@ -311,8 +330,8 @@ impl Arena {
     /// Where `id` lies, for a prefetch; 0 if its page is gone.
     #[inline]
     pub(super) fn address(&self, id: ItemId) -> usize {
-        match self.pages.get(id.page()) {
-            Some(Some(page)) => page.base.as_ptr() as usize + id.unit() as usize * ITEM_ALIGN,
+        match self.bases.get(id.page()) {
+            Some(Some(base)) => base.address() + id.unit() as usize * ITEM_ALIGN,
             _ => 0,
         }
     }
@@ -421,7 +440,7 @@ mod tests {
         let pages = blocks.iter_mut().flat_map(|block| std::iter::from_fn(|| block.page()));
         let pages: Vec<Page> = pages.collect();
         assert!(pages.len() >= pages_wanted);
-        let mut bases: Vec<usize> = pages.iter().map(|p| p.base.as_ptr() as usize).collect();
+        let mut bases: Vec<usize> = pages.iter().map(Page::address).collect();
         bases.sort_unstable();
         bases.dedup();
         assert_eq!(bases.len(), pages.len());
