@@ -15,6 +15,7 @@ use crate::store::{Deadline, Hit, KeyHash, PREFETCHED, PinId, Session};
 /// Keys of a list that are answered under one lock.
 const KEYS_MAX: usize = 128;
 const _: () = assert!(KEYS_MAX.is_multiple_of(TOGETHER));
+const _: () = assert!(BUCKETS_AHEAD > TOGETHER, "a list has ended where no key more is known");
 /// What stands behind the value of a get of one key. (A long one; all others are appended.)
 const ONLY_VALUE_END: &[u8] = b"\r\nEND\r\n";
 

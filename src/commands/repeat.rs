@@ -32,7 +32,7 @@ pub fn repeat<'r>(
     }
 }
 
-/// As a worker that has company, or as one that is alone.
+/// As whoever is alone with one shard, or as anybody.
 #[inline(always)]
 fn repeat_as<'r, const ALONE: bool>(
     cx: &Context<'_>,

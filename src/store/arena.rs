@@ -3,8 +3,9 @@
 //! 1. a [`Reserve`] owns one zeroed range and gives every part of it out at most once at a time, as
 //!    a [`Block`], which is cut into [`Page`]s of 64 KiB; neither can be copied, and the range
 //!    lives until the last of them is gone;
-//! 2. an [`ItemId`] decodes to a page number, checked against the arena's table, and an offset
-//!    that is a multiple of 8; whoever reads behind it checks that the read ends inside the page;
+//! 2. an [`ItemId`] decodes to a page number, checked against the arena's table, which names where
+//!    its pages lie and no others, and an offset that is a multiple of 8; whoever reads behind it
+//!    checks that the read ends inside the page;
 //! 3. every bit pattern is a valid [`ItemHeader`] (integers, `Option` of a non-zero integer);
 //! 4. body bytes are ordinary bounds-checked slices;
 //! 5. `&self` gives `&`, `&mut self` gives `&mut`; no interior mutability.
@@ -192,13 +193,14 @@ impl Lease {
     }
 }
 
-/// One shard's pages, by number. A place in the table may be empty.
+/// One shard's pages, by number. A place in the table may be empty. In this order, for every verb
+/// needs what stands first.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(super) struct Arena {
     /// Where they lie, and nothing else: of many pages, what every lookup needs of them should fit
-    /// as near a cache as can be.
+    /// as near a cache as can be. There is one exactly where there is a page, which is there.
     bases: Vec<Option<Base>>,
-    /// The same ones, for whoever owns them.
     pages: Vec<Option<Page>>,
 }
 
@@ -211,8 +213,9 @@ impl Arena {
             self.pages.resize_with(number + 1, || None);
             self.bases.resize(number + 1, None);
         }
+        assert!(self.pages[number].is_none(), "page number is free");
         self.bases[number] = Some(page.base);
-        assert!(self.pages[number].replace(page).is_none(), "page number is free");
+        self.pages[number] = Some(page);
     }
     /// Take the page at `number` out.
     pub(super) fn take(&mut self, number: usize) -> Option<Page> {

@@ -15,17 +15,18 @@ use crate::sync::AtomicU64;
 use crate::sys::cpu::{prefetch, prefetch_far};
 use crate::sys::lazy::LazyLines;
 
-/// Of lookups that are known beforehand, how many ahead an index bucket is prefetched at most: the
-/// item follows at half the distance, when the bucket has come. Eight cache misses in flight are what
-/// one core keeps going; at some 15 ns a key, eight keys take about as long as one of them.
+/// Of lookups that are known beforehand, how many ahead an index bucket is prefetched at most.
 pub const BUCKETS_AHEAD: usize = 16;
-/// See [`BUCKETS_AHEAD`].
+/// And the likely item, for which the bucket has come by then. Four to eight keys, at some 80 ns
+/// each, take longer than its cache lines do, and eight misses in flight are what one core keeps
+/// going.
 pub const ITEMS_AHEAD: usize = BUCKETS_AHEAD / 2;
 
-/// Keys that are looked ahead for together. No instruction behind a prefetch retires before its
-/// page walk is over, where the TLB does not know the page, and a core holds fewer instructions in
-/// flight than a key takes. Walks that begin close together are waited for once: a twentieth to a
-/// tenth of what a key costs (twice as many together come too late).
+/// Keys that are looked ahead for together, every so many keys. No instruction behind a prefetch
+/// retires before its page walk is over, where the TLB does not know the page, and a core holds
+/// fewer instructions in flight than a key takes. Walks that begin close together are waited for
+/// once, which saves a twentieth to a tenth of the processor time; twice as many keys together
+/// come too late, and save nothing.
 pub const TOGETHER: usize = 4;
 const _: () = assert!(ITEMS_AHEAD >= 2 * TOGETHER, "the next are on their way before their turn");
 

@@ -106,6 +106,10 @@ mod tests {
         for begins in [&raw const shard.slabs as usize, &raw const shard.index as usize] {
             assert!(begins.is_multiple_of(64), "{begins:#x}");
         }
+        // Where pages lie is what stands first of the arena.
+        let bases = &raw const shard.slabs.arena as usize;
+        let end = bases + size_of::<Vec<usize>>() - 1;
+        assert_eq!(line(end), line(&raw const shard.slabs as usize));
     }
 
     #[test]

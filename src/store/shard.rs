@@ -77,11 +77,11 @@ pub struct Shard {
     pub(super) slabs: Slabs,
     /// Bytes of unlinked values that only pins keep, of all shards.
     pub(super) dead_pins: Budget,
-    pub(super) index: Index,
     /// Bytes of unfinished uploads, of all shards.
     pub(super) in_flight: Budget,
-    pub(super) hasher: KeyHasher,
     pub(super) lru: Vec<Lru>,
+    pub(super) index: Index,
+    pub(super) hasher: KeyHasher,
     pub(super) counts: Counts,
     pub(super) pins: Table<Pin>,
     pub(super) uploads: Table<Upload>,

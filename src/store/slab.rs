@@ -74,12 +74,12 @@ const NO_PAGE: PageInfo = PageInfo { listed: false, closed: false, used: 0, fres
 #[derive(Debug)]
 #[repr(C)]
 pub(super) struct Slabs {
-    pub(super) arena: Arena,
     /// The class of each page: apart, since every hit reads one, and these fit the first cache.
     page_classes: Vec<u8>,
     /// By size in units of a deadline's: where an item belongs that may be without its place. Not
     /// for the largest size: such an item would have none later.
     by_size: Box<[Fit]>,
+    pub(super) arena: Arena,
     classes: Vec<SlabClass>,
     pages: Vec<PageInfo>,
     /// Where they lie, for those who have no lock.

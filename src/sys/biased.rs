@@ -81,9 +81,8 @@ impl Drop for Reader {
 pub struct Biased<T> {
     mutex: Mutex<()>,
     open: AtomicBool,
-    /// In front, on the line that every reader needs.
-    seats: Arc<Seats>,
     value: UnsafeCell<T>,
+    seats: Arc<Seats>,
 }
 
 // SAFETY: it lends its value to one thread at a time to be changed, and to several to be read.
