@@ -204,7 +204,7 @@ pub(super) struct Arena {
     pages: Vec<Option<Page>>,
 }
 
-const _: () = assert!(size_of::<Option<Base>>() == 8 || cfg!(not(target_pointer_width = "64")));
+const _: () = assert!(size_of::<Option<Base>>() == size_of::<usize>());
 
 impl Arena {
     /// Put a page at `number`; places up to it are made as needed.
